@@ -110,5 +110,6 @@ function lint(directory: string): { path: string; start: { line: number } }[] {
   const { diagnostics } = JSON.parse(stdout) as {
     diagnostics: { location: { path: string; start: { line: number } } }[];
   };
-  return diagnostics.map((diagnostic) => diagnostic.location);
+  // Biome prints them as its threads finish.
+  return diagnostics.map(({ location }) => location).sort((a, b) => a.start.line - b.start.line);
 }
