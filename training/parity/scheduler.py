@@ -58,7 +58,6 @@ def main() -> None:
             trajectory(UniPCMultistepScheduler, {**WAN_UNIPC, "flow_shift": 3.0, **change}, steps, 4)
             for change, steps in [
                 ({"solver_order": 1}, 5),
-                ({"lower_order_final": False}, 5),
                 ({"disable_corrector": [0, 2]}, 6),
                 ({"solver_order": 3}, 7),
             ]
