@@ -1,0 +1,94 @@
+"""Stage 3: encode every clip and reference once; the transformer then trains on latents alone.
+
+    python -m training.cache_latents training/config/mv2id-tiny.json training/runs/tiny
+
+Region masking acts on pixels before the VAE, so masked references are encoded here too, `encodings` draws of each.
+Writes RUN/latents/NNNNN.safetensors, float16, not yet normalised: clips [N, z, T, h, w],
+references [N, R, 1 + encodings, z, h, w] (0 is the unmasked one); then RUN/latents/statistics.json.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan
+from safetensors.torch import load_file, save_file
+
+from training.clips import Clips, to_model_range
+from training.files import Ema, read_config
+from training.reference_conditioning import region_mask
+from training.train_vae import channels_last
+
+
+def load_vae(config, run, device="cpu"):
+    """The averaged weights of stage 2."""
+    state = torch.load(Path(run) / "vae.pt", map_location=device)
+    vae = AutoencoderKLWan(**config["vae"]).to(device)
+    vae.load_state_dict(state["vae"])
+    ema = Ema(vae, 0.0)
+    ema.load_state_dict(state["ema"])
+    ema.copy_to(vae)
+    return channels_last(vae).eval().requires_grad_(False)
+
+
+def encode(vae, video, device):
+    """video uint8 [B, F, 3, H, W] -> posterior mode float16 [B, z, T, h, w]"""
+    video = to_model_range(video).transpose(1, 2).to(device, memory_format=torch.channels_last_3d)
+    with torch.autocast(device, dtype=torch.bfloat16):
+        return vae.encode(video).latent_dist.mode().half().cpu()
+
+
+def encode_shard(vae, clips, references, masking, generator, device):
+    latents = torch.cat([encode(vae, part, device) for part in clips.split(4)])
+    count, views = references.shape[:2]
+    flat = references.flatten(0, 1)[:, None]
+    variants = [flat]
+    for _ in range(masking["encodings"]):
+        mask = region_mask(len(flat), *flat.shape[-2:], masking["ratio"], masking["rows"], generator)
+        variants.append(flat * mask[:, None].to(torch.uint8))
+    encoded = [torch.cat([encode(vae, part, device) for part in v.split(32)])[:, :, 0] for v in variants]
+    return latents, torch.stack(encoded, dim=1).view(count, views, len(variants), *encoded[0].shape[1:])
+
+
+def write_statistics(folder, shards=16):
+    """Mean and standard deviation of each latent channel, over clips and unmasked references."""
+    values = []
+    for path in sorted(folder.glob("*.safetensors"))[:shards]:
+        tensors = load_file(path)
+        values.append(tensors["clips"].float().transpose(0, 1).flatten(1))
+        values.append(tensors["references"][:, :, 0].float().movedim(2, 0).flatten(1))
+    values = torch.cat(values, dim=1)
+    statistics = {"latents_mean": values.mean(1).tolist(), "latents_std": values.std(1).tolist()}
+    (folder / "statistics.json").write_text(json.dumps(statistics, indent=2))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("run")
+    arguments = parser.parse_args()
+    config, run = read_config(arguments.config), Path(arguments.run)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    vae = load_vae(config, run, device)
+    folder = run / "latents"
+    folder.mkdir(exist_ok=True)
+    torch.set_grad_enabled(False)
+    for source in Clips(run).paths:
+        target = folder / source.name
+        if target.exists():
+            continue
+        tensors = load_file(source)
+        generator = torch.Generator().manual_seed(config["seed"] + int(source.stem))
+        latents, references = encode_shard(
+            vae, tensors["clips"], tensors["references"], config["region_masking"], generator, device
+        )
+        partial = target.with_suffix(".partial")
+        save_file({"clips": latents.contiguous(), "references": references.contiguous()}, partial)
+        partial.rename(target)
+        print(target, flush=True)
+    write_statistics(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Stage 6: write the model directory, float16, in the diffusers layout.
+
+    python -m training.export training/config/mv2id-tiny.json training/runs/tiny models/mv2id-tiny
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from diffusers import UniPCMultistepScheduler
+
+from training.cache_latents import load_vae
+from training.files import read_config
+from training.sample import load_model
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("run")
+    parser.add_argument("out")
+    arguments = parser.parse_args()
+    config, run, out = read_config(arguments.config), Path(arguments.run), Path(arguments.out)
+    vae = load_vae(config, run)
+    vae.register_to_config(**json.loads((run / "latents/statistics.json").read_text()))
+    model, tokenizer = load_model(config, run)
+    vae.half().save_pretrained(out / "vae")
+    model.transformer.half().save_pretrained(out / "transformer")
+    model.text_encoder.half().save_pretrained(out / "text_encoder")
+    tokenizer.save_pretrained(out / "tokenizer")
+    UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=config["scheduler"]["flow_shift"]
+    ).save_pretrained(out / "scheduler")
+    write_json(
+        out / "model_index.json",
+        {
+            "_class_name": "WanPipeline",
+            "_diffusers_version": "0.40.0",
+            "scheduler": ["diffusers", "UniPCMultistepScheduler"],
+            "text_encoder": ["transformers", "UMT5EncoderModel"],
+            "tokenizer": ["transformers", "T5TokenizerFast"],
+            "transformer": ["diffusers", "WanTransformer3DModel"],
+            "vae": ["diffusers", "AutoencoderKLWan"],
+        },
+    )
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(f"{out}: {size / 1e6:.1f} MB, {sum(p.numel() for p in model.transformer.parameters())} transformer parameters")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Where a run keeps what it makes; every stage reads the previous stage's folder and resumes in its own."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+
+
+def read_config(path):
+    return json.loads(Path(path).read_text())
+
+
+def save_atomically(state, path):
+    """torch.save through a temporary name, so that an interrupted run never leaves half a checkpoint."""
+    partial = Path(f"{path}.partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def append_metrics(run, stage: str, **values):
+    with open(Path(run) / f"{stage}.jsonl", "a") as file:
+        file.write(json.dumps(values) + "\n")
+
+
+class Ema:
+    """Exponential moving average of a module's parameters, warmed up so that early weights fade quickly."""
+
+    def __init__(self, module: torch.nn.Module, decay: float):
+        self.decay, self.step = decay, 0
+        self.shadow = {name: p.detach().clone().float() for name, p in module.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, module):
+        self.step += 1
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        for name, p in module.named_parameters():
+            self.shadow[name].lerp_(p.float(), 1 - decay)
+
+    def state_dict(self):
+        return {"step": self.step, "shadow": self.shadow}
+
+    def load_state_dict(self, state):
+        self.step, self.shadow = state["step"], state["shadow"]
+
+    def copy_to(self, module):
+        module.load_state_dict(self.shadow, strict=False)

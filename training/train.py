@@ -1,0 +1,195 @@
+"""Stage 4: train the transformer, and at toy size the text encoder with it, on cached latents.
+
+    python -m training.train training/config/mv2id-tiny.json training/runs/tiny
+    accelerate launch --num_processes 8 -m training.train ...          # several GPUs, the same script
+
+Flow matching: x_s = (1 - s) * x0 + s * noise, target v = noise - x0, s = shifted(sigmoid(normal)), timestep 1000 * s.
+References are in-pair (from the same clip), 1 to 4 of them, masked by region with some probability; the reference set
+and the caption are dropped now and then, for guidance. Checkpoints to RUN/transformer.pt and resumes from it: data,
+noise and dropout depend on the seed and the step only.
+"""
+
+import argparse
+import json
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from diffusers import WanTransformer3DModel
+from safetensors.torch import load_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from training.clips import Clips
+from training.files import Ema, append_metrics, read_config, save_atomically
+from training.heads.motion import CAPTION_WORDS
+from training.reference_conditioning import condition, predict_velocity
+from training.text import build_text_encoder, build_tokenizer, encode, tokenize
+
+
+class ConditionedModel(torch.nn.Module):
+    """Transformer and text encoder as one module, so that one optimiser, one EMA and one DDP wrapper hold both."""
+
+    def __init__(self, config, vocabulary_size: int):
+        super().__init__()
+        conditioning = config["reference_conditioning"]
+        self.transformer = condition(
+            WanTransformer3DModel(**config["transformer"]), conditioning["scheme"], conditioning["offset"]
+        )
+        self.text_encoder = build_text_encoder(config["text"], vocabulary_size)
+        self.reference_timestep = conditioning["reference_timestep"]
+        torch.nn.init.zeros_(self.transformer.proj_out.weight)
+        torch.nn.init.zeros_(self.transformer.proj_out.bias)
+
+    def forward(self, latents, references, timestep, input_ids, attention_mask):
+        text = encode(self.text_encoder, input_ids, attention_mask)
+        return predict_velocity(self.transformer, latents, references, timestep, text, self.reference_timestep)
+
+
+class LatentData:
+    """Every cached latent, normalised, in memory: about 90 KB a clip at toy size."""
+
+    def __init__(self, config, run, tokenizer):
+        paths = sorted((Path(run) / "latents").glob("*.safetensors"))
+        statistics = json.loads((Path(run) / "latents/statistics.json").read_text())
+        mean = torch.tensor(statistics["latents_mean"])
+        std = torch.tensor(statistics["latents_std"])
+        shards = [load_file(path) for path in paths]
+        clips = torch.cat([shard["clips"] for shard in shards]).float()
+        references = torch.cat([shard["references"] for shard in shards]).float()
+        self.clips = ((clips - mean.view(-1, 1, 1, 1)) / std.view(-1, 1, 1, 1)).half()
+        self.references = ((references - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)).half()
+        captions = Clips(run).captions()[: len(self.clips)]
+        max_length = config["text"]["max_length"]
+        self.input_ids, self.attention_mask = tokenize(tokenizer, captions, max_length)
+        self.empty_ids, self.empty_mask = tokenize(tokenizer, [""], max_length)
+        self.settings, self.masking = config["training"], config["region_masking"]
+
+    def batch(self, generator):
+        """One bucket: every sample has the same number of references."""
+        settings, size = self.settings, self.settings["batch_size"]
+
+        def chance(*shape):
+            return torch.rand(shape, generator=generator)
+
+        index = torch.randint(len(self.clips), (size,), generator=generator)
+        latents = self.clips[index].float()
+        choices = settings["num_references"]
+        n = choices[torch.randint(len(choices), (), generator=generator)]
+        dropped = chance() < settings["reference_dropout"]
+        references = None
+        if not dropped:
+            views = chance(size, self.references.shape[1]).argsort(dim=1)[:, :n]
+            masked = (chance(size, 1) < self.masking["probability"]) & torch.tensor(self.masking["enabled"])
+            draw = torch.randint(1, self.references.shape[2], (size, n), generator=generator)
+            references = self.references[index[:, None], views, draw * masked].float().transpose(1, 2)
+        no_text = chance(size) < (0.5 if dropped else settings["text_dropout"])
+        input_ids = torch.where(no_text[:, None], self.empty_ids, self.input_ids[index])
+        attention_mask = torch.where(no_text[:, None], self.empty_mask, self.attention_mask[index])
+        sigma = torch.sigmoid(torch.randn(size, generator=generator))
+        shift = settings["timestep_shift"]
+        sigma = shift * sigma / (1 + (shift - 1) * sigma)
+        noise = torch.randn(latents.shape, generator=generator)
+        return latents, references, sigma, noise, input_ids, attention_mask
+
+
+def learning_rate(settings, step, progress):
+    """Linear warm-up, then constant, then a linear fall over the last 40 % to 2 %."""
+    warm = min(1.0, (step + 1) / settings["warmup_steps"])
+    return settings["learning_rate"] * min(warm, 0.02 + 0.98 * min(1.0, (1 - progress) / 0.4))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("run")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop (and finish the decay) after this long in all")
+    parser.add_argument("--max-steps", type=int, help="stop after this many steps in this call; resume later")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the blocks: twice as fast, needs a C++ compiler")
+    arguments = parser.parse_args()
+    config, run = read_config(arguments.config), Path(arguments.run)
+    settings = config["training"]
+    accelerator = Accelerator(mixed_precision="bf16")
+    torch.manual_seed(config["seed"])
+    tokenizer = build_tokenizer(CAPTION_WORDS, config["text"]["max_length"])
+    data = LatentData(config, run, tokenizer)
+    model = ConditionedModel(config, len(tokenizer))
+    parameters = sum(p.numel() for p in model.parameters())
+    decayed = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": settings["weight_decay"]}, {"params": others, "weight_decay": 0.0}],
+        lr=settings["learning_rate"], betas=(0.9, 0.98), fused=True,
+    )  # fmt: skip
+    ema = Ema(model.to(accelerator.device), settings["ema_decay"])
+    step, before = 0, 0.0
+    path = run / "transformer.pt"
+    if path.exists():
+        state = torch.load(path, map_location=accelerator.device)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        ema.load_state_dict(state["ema"])
+        step, before = state["step"], state["seconds"]
+    if arguments.compile:
+        model.transformer.compile_repeated_blocks()
+    model, optimizer = accelerator.prepare(model, optimizer)
+    # At these lengths the CPU's fused attention is slower than the plain one, in the backward pass above all.
+    plain = accelerator.device.type == "cpu"
+    accelerator.print(f"{len(data.clips)} clips, {parameters / 1e6:.1f} M parameters, from step {step}")
+    started = saved = time.time()
+    first, losses = step, []
+
+    def save():
+        if accelerator.is_main_process:
+            save_atomically(
+                {
+                    "model": accelerator.unwrap_model(model).state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "ema": ema.state_dict(),
+                    "step": step,
+                    "seconds": before + time.time() - started,
+                },
+                path,
+            )
+
+    while step < settings["steps"] and not (arguments.max_steps and step - first >= arguments.max_steps):
+        elapsed = before + time.time() - started
+        progress = max(step / settings["steps"], elapsed / (arguments.minutes * 60))
+        if progress >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, step, progress)
+        seed = (config["seed"] + step) * 1009 + accelerator.process_index
+        latents, references, sigma, noise, input_ids, attention_mask = (
+            None if t is None else t.to(accelerator.device) for t in data.batch(torch.Generator().manual_seed(seed))
+        )
+        weight = sigma.view(-1, 1, 1, 1, 1)
+        with accelerator.autocast(), sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
+            velocity = model(
+                (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask
+            )
+        loss = (velocity.float() - (noise - latents)).pow(2).mean()
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        norm = accelerator.clip_grad_norm_(model.parameters(), settings["max_gradient_norm"])
+        optimizer.step()
+        ema.update(accelerator.unwrap_model(model))
+        step += 1
+        losses.append(loss.item())
+        if step % 50 == 0:
+            mean = sum(losses) / len(losses)
+            losses = []
+            speed = (step - first) * settings["batch_size"] * accelerator.num_processes / (time.time() - started)
+            if accelerator.is_main_process:
+                append_metrics(run, "transformer", step=step, loss=mean, norm=float(norm),
+                               lr=optimizer.param_groups[0]["lr"], seconds=elapsed)  # fmt: skip
+            accelerator.print(f"step {step} loss {mean:.4f} norm {norm:.2f} {speed:.1f} samples/s", flush=True)
+        if time.time() - saved > settings["checkpoint_every_seconds"]:
+            save()
+            saved = time.time()
+    save()
+
+
+if __name__ == "__main__":
+    main()

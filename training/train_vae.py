@@ -1,0 +1,147 @@
+"""Stage 2: train the VAE (diffusers ``AutoencoderKLWan``) on rendered frames and short clips.
+
+    python -m training.train_vae training/config/mv2id-tiny.json training/runs/tiny
+
+Loss: L1 + L1 of the image gradients (edges carry the traits) + a little KL. Batches mix single images, references on
+white (some with masked regions, as region masking feeds them) and short clips. Checkpoints to RUN/vae.pt and resumes
+from it; writes RUN/vae-samples.png to look at.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan
+from PIL import Image
+
+from training.clips import Clips, to_model_range
+from training.files import Ema, append_metrics, read_config, save_atomically
+from training.reference_conditioning import region_mask
+
+
+def sample_batch(clips: Clips, settings, masking, generator):
+    """-> video [B, 3, F, H, W] in [-1, 1] with B * F about frames_per_batch"""
+    lengths = settings["clip_lengths"]
+    length = lengths[torch.randint(len(lengths), (), generator=generator)]
+    batch = []
+    for _ in range(max(1, settings["frames_per_batch"] // length)):
+        index = torch.randint(len(clips), (), generator=generator).item()
+        if length == 1 and torch.rand((), generator=generator) < 0.5:
+            view = torch.randint(5, (), generator=generator).item()
+            image = to_model_range(clips.get("references", index, slice(view, view + 1)))
+            if torch.rand((), generator=generator) < 0.3:
+                mask = region_mask(1, *image.shape[-2:], masking["ratio"], masking["rows"], generator)
+                image = (image + 1) * mask - 1
+            batch.append(image)
+        else:
+            start = torch.randint(17 - length + 1, (), generator=generator).item()
+            batch.append(to_model_range(clips.get("clips", index, slice(start, start + length))))
+    return torch.cat(batch).transpose(1, 2).contiguous()
+
+
+def gradients(x):
+    return x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
+
+
+def reconstruction_loss(prediction, target, gradient_weight):
+    loss = (prediction - target).abs().mean()
+    for a, b in zip(gradients(prediction), gradients(target)):
+        loss = loss + gradient_weight * (a - b).abs().mean()
+    return loss
+
+
+def psnr(a, b):
+    """Of images in [-1, 1], in dB."""
+    return (-10 * ((a.clamp(-1, 1) - b) / 2).pow(2).mean().log10()).item()
+
+
+def channels_last(vae):
+    """Convolution weights in the layout that CPU and GPU kernels prefer; values are unchanged."""
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last_3d)
+    return vae
+
+
+@torch.no_grad()
+def write_samples(vae, clips, path, num=4):
+    rows = []
+    for index in range(num):
+        video = to_model_range(clips.get("clips", len(clips) - 1 - index)).transpose(1, 2)
+        decoded = vae.decode(vae.encode(video).latent_dist.mode()).sample
+        rows.append(torch.cat([torch.cat(list(v[0, :, ::4].unbind(1)), dim=-1) for v in (video, decoded)], dim=-2))
+    sheet = torch.cat(rows, dim=-2)
+    Image.fromarray(((sheet + 1) * 127.5).clamp(0, 255).byte().permute(1, 2, 0).numpy()).save(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("run")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this long, even before the last step")
+    arguments = parser.parse_args()
+    config, run = read_config(arguments.config), Path(arguments.run)
+    settings = config["vae_training"]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(config["seed"])
+    vae = channels_last(AutoencoderKLWan(**config["vae"])).to(device).train()
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=0.0)
+    ema = Ema(vae, settings["ema_decay"])
+    step = 0
+    if (run / "vae.pt").exists():
+        state = torch.load(run / "vae.pt", map_location=device)
+        vae.load_state_dict(state["vae"])
+        optimizer.load_state_dict(state["optimizer"])
+        ema.load_state_dict(state["ema"])
+        step = state["step"]
+
+    def save():
+        state = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.state_dict(), "step": step}
+        save_atomically(state, run / "vae.pt")
+        evaluated = AutoencoderKLWan(**config["vae"])
+        evaluated.load_state_dict(vae.state_dict())
+        ema.copy_to(evaluated)
+        write_samples(evaluated.eval(), Clips(run), run / "vae-samples.png")
+
+    started = saved = time.time()
+    budget = min(arguments.minutes * 60, 1e9)
+    clips = Clips(run)
+    while step < settings["steps"]:
+        if step % 100 == 0:
+            clips = Clips(run)  # more shards may have been rendered since
+        elapsed = time.time() - started
+        if elapsed > budget:
+            break
+        # Linear decay to 2 % over whichever ends first, the steps or the minutes.
+        progress = max(step / settings["steps"], elapsed / budget)
+        rate = settings["learning_rate"] * min((step + 1) / settings["warmup_steps"], 1 - 0.98 * progress)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        generator = torch.Generator().manual_seed(config["seed"] + step)
+        video = sample_batch(clips, settings, config["region_masking"], generator)
+        video = video.to(device, memory_format=torch.channels_last_3d)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            posterior = vae.encode(video).latent_dist
+            decoded = vae.decode(posterior.sample()).sample
+        loss = reconstruction_loss(decoded.float(), video, settings["gradient_weight"])
+        total = loss + settings["kl_weight"] * posterior.kl().mean()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        ema.update(vae)
+        step += 1
+        if step % 20 == 0:
+            value = psnr(decoded.float(), video)
+            append_metrics(run, "vae", step=step, loss=loss.item(), psnr=value, seconds=time.time() - started)
+            print(f"step {step} loss {loss.item():.4f} psnr {value:.1f} norm {norm:.2f} lr {rate:.1e} "
+                  f"{(time.time() - started) / step:.2f} s/step", flush=True)
+        if time.time() - saved > 150:
+            save()
+            saved = time.time()
+    save()
+
+
+if __name__ == "__main__":
+    main()
