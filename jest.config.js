@@ -1,6 +1,6 @@
 /** Tests mirror the sources' paths under test/. swc only strips types: `npm run typecheck` checks them. */
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/runtime-environment.js',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   transform: {
     '\\.ts$': [

@@ -153,7 +153,12 @@ function parseIndex(indexFile: string, text: string): Map<string, string> {
   return new Map(Object.entries(weightMap) as [string, string][]);
 }
 
-async function readHeader(path: string): Promise<TensorRef[]> {
+/**
+ * The tensors of one safetensors file, in no order that matters.
+ *
+ * @throws ModelError when the file is missing, truncated or inconsistent.
+ */
+export async function readHeader(path: string): Promise<TensorRef[]> {
   const file = await realpath(path).catch((error: NodeJS.ErrnoException) => {
     throw new ModelError(`${path} must be present, got ${error.code}.`, { cause: error });
   });
