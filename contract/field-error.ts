@@ -20,6 +20,11 @@ export function fieldError(path: string, rule: string, value: unknown): FieldErr
   return { path, message: `${path} must be ${rule}, got ${describe(value)}.` };
 }
 
+/** As fieldError, where the value is better told in words than quoted: "a file of 3 frames". */
+export function mustBe(path: string, rule: string, got: string): FieldError {
+  return { path, message: `${path} must be ${rule}, got ${got}.` };
+}
+
 /**
  * All errors of `input` against `schema`, in the order of the schema, or an empty list.
  * @param root name of the whole thing (`job.json`), used where an error has no field of its own.
