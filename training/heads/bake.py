@@ -78,9 +78,10 @@ def bake(identities: Identities) -> Atlas:
     top, tip = 0.12, -0.28 * t("nose_length")
     along = ((top - by) / (top - tip)).clamp(0, 1.2)
     height = 0.085 * t("nose_bridge").clamp_min(0.2) * smoothstep(0.0, 0.5, along) + 0.145 * along.clamp(0, 1).pow(1.5)
-    height = height * (1 - smoothstep(tip - 0.01, tip - 0.095, by)) * t("nose_size")
+    height = height * (1 - smoothstep(tip + 0.01, tip - 0.105, by)) * t("nose_size")
     width = t("nose_width") * (0.060 + 0.045 * along.clamp(0, 1).square())
     face = face + height * torch.exp(-(ax / width).pow(2.4)) * front
+    face = face + 0.035 * t("nose_size") * bump(0.0, tip + 0.025, 0.085 * t("nose_width"), 0.075)
     wing_y = tip - 0.01
     face = face + 0.062 * bump(0.105 * t("nose_width"), wing_y, 0.045, 0.045)
     radius = base + face
@@ -90,13 +91,13 @@ def bake(identities: Identities) -> Atlas:
     cheek_line = -0.50 + 0.95 * (ax - 0.28).clamp_min(0) - 0.06 * t("hairline")
     noise_x = torch.where(t("lopsided") == 0, dx.abs(), dx * t("lopsided"))
     fuzz = 0.5 + 0.5 * torch.sin(noise_x * 60 + t("phase")) * torch.sin(dy * 53 + 2 * t("phase"))
-    full = smoothstep(0.05, -0.05, by - cheek_line + 0.04 * (fuzz - 0.5)) * smoothstep(1.55, 1.25, phi)
+    full = smoothstep(0.09, -0.09, by - cheek_line + 0.04 * (fuzz - 0.5)) * smoothstep(1.55, 1.25, phi)
     full = full * smoothstep(0.9, 1.25, (ax / 0.19).square() + ((by - MOUTH_Y) / 0.075).square())
     moustache = smoothstep(1.15, 0.75, (ax / 0.25).square() + ((by - MOUTH_Y - 0.115 + 0.25 * ax) / 0.055).square()) * front
     goatee = torch.maximum(moustache, smoothstep(1.15, 0.8, (ax / 0.19).square() + ((by + 0.87) / 0.17).square()) * front)
     full = torch.maximum(full, moustache)
     beard = torch.where(style == 2, moustache, torch.where(style == 3, goatee, torch.where((style == 4) | (style == 1), full, 0 * full)))
-    radius = radius + torch.where(style == 1, 0.0 * beard, beard * (0.045 + 0.02 * fuzz) * torch.where(style == 4, 1.5, 1.0))
+    radius = radius + torch.where(style == 1, 0.0 * beard, beard.square() * (0.040 + 0.02 * fuzz) * torch.where(style == 4, 1.5, 1.0))
 
     hair, hair_radius, strand, parting = _hair(identities, t, direction, base, radius, phi, noise_x)
     radius = torch.maximum(radius, hair_radius)
@@ -129,7 +130,7 @@ def bake(identities: Identities) -> Atlas:
     # Where the hair ring is thin (buzz, receding) the skin shines through by `hair`.
     hair_color = color("hair_color")
     sx = t("streak_side") * dx
-    streak = smoothstep(0.16, 0.24, sx) * smoothstep(0.52, 0.44, sx) * (t("streak_side") != 0) * smoothstep(-0.55, -0.2, dz)
+    streak = smoothstep(0.16, 0.24, sx) * smoothstep(0.52, 0.44, sx) * (t("streak_side") != 0) * smoothstep(-0.55, -0.2, dz) * smoothstep(-0.05, 0.1, dy)
     hair_color = hair_color * (1 - streak[:, None]) + streak[:, None] * color("streak_color")
     hair_color = hair_color * (0.72 + 0.42 * strand)[:, None] * (1 - 0.35 * parting)[:, None]
     albedo = albedo * (1 - hair[:, None]) + hair[:, None] * hair_color
@@ -137,7 +138,8 @@ def bake(identities: Identities) -> Atlas:
     position = direction[None] * radius[:, None]
     normal = _normals(position)
     # Concave places are darker: the surface against its own blur.
-    blurred = F.avg_pool2d(F.pad(radius[:, None], (9, 9, 9, 9), mode="replicate"), 19, stride=1)[:, 0]
+    blurred = F.avg_pool2d(F.pad(radius[:, None], (9, 9, 9, 9), mode="replicate"), (1, 19), stride=1)
+    blurred = F.avg_pool2d(blurred, (19, 1), stride=1)[:, 0]
     occlusion = (1 + 3.2 * (radius - blurred).clamp(-0.16, 0.03)).clamp(0.45, 1.06)
     texture = torch.cat([albedo.clamp(0, 1), normal, occlusion[:, None],
                          torch.maximum(hair, 0.75 * opacity[:, 0])[:, None]], 1)
@@ -163,14 +165,15 @@ def _hair(identities, t, direction, base, radius, phi, noise_x):
     line = line + is_(12) * 0.75 * smoothstep(1.25, 0.9, phi) + is_(8, 11) * 0.02
     sideburn = smoothstep(0.85, 1.15, phi)
     line = line * (1 - sideburn) + sideburn * (0.05 - 0.06 * tight)
-    line = line + 0.22 * smoothstep(1.36, 1.5, phi) * smoothstep(1.8, 1.65, phi) * (1 - bob - long)
+    line = line + 0.22 * smoothstep(1.36, 1.5, phi) * smoothstep(1.85, 1.65, phi) * (1 - bob - long)
     line = line - (bob + long) * 0.4 * smoothstep(1.1, 1.3, phi)
     line = line - 0.55 * smoothstep(1.68, 2.0, phi)
     line = line + is_(10) * 0.1
     edge = by - line
-    mask = smoothstep(-0.025, 0.03, edge)
+    mask = smoothstep(-0.010, 0.045, edge)
+    shown = smoothstep(-0.040, -0.012, edge)
     bald_top = is_(12) * smoothstep(0.52, 0.60, by)
-    mask = mask * (1 - bald_top) * (1 - is_(0))
+    mask, shown = mask * (1 - bald_top) * (1 - is_(0)), shown * (1 - bald_top) * (1 - is_(0))
 
     azimuth = torch.atan2(noise_x, dz)
     phase = t("phase")
@@ -205,12 +208,12 @@ def _hair(identities, t, direction, base, radius, phi, noise_x):
     length = bob * 0.80 + long * 1.42
     cut = length / (-dy).clamp_min(1e-3)
     curtain = -torch.logaddexp(-tube * flare * 10, -cut * 10) / 10
-    curtain = curtain * (1 + 0.010 * strands)
+    curtain = curtain * (1 + 0.009 * strands * smoothstep(-0.8, -0.5, dy))
     opening = 1.02 + 0.16 * smoothstep(-0.2, -0.8, dy)
-    curtain_mask = (bob + long) * smoothstep(opening - 0.05, opening + 0.06, phi) * smoothstep(0.42, 0.15, dy)
+    curtain_mask = (bob + long) * smoothstep(opening - 0.06, opening + 0.07, phi) * smoothstep(0.80, -0.05, dy)
     curtain_radius = radius + (torch.maximum(curtain, radius) - radius) * curtain_mask
     hair_radius = torch.where(curtain_mask > 0, torch.maximum(hair_radius, curtain_radius), hair_radius)
-    hair = torch.maximum(mask * (1 - 0.22 * is_(1) - 0.25 * is_(10) * (1 - crest)), smoothstep(0.15, 0.5, curtain_mask))
+    hair = torch.maximum(shown * (1 - 0.22 * is_(1) - 0.25 * is_(10) * (1 - crest)), smoothstep(0.01, 0.12, curtain_mask))
     return hair, hair_radius, (0.55 + 0.45 * detail).clamp(0, 1.2), groove
 
 

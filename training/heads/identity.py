@@ -157,7 +157,7 @@ def sample_identities(n: int, generator: torch.Generator, device="cpu") -> Ident
         skull_width=normal(1.0, 0.06), skull_height=normal(1.0, 0.05), skull_depth=normal(1.0, 0.04),
         jaw_width=normal(1.0, 0.10), jaw_length=normal(1.0, 0.07), chin_size=normal(1.0, 0.4),
         cheekbones=normal(1.0, 0.6), cheek_fullness=normal(0.0, 0.6),
-        nose_length=normal(1.0, 0.12), nose_width=normal(1.0, 0.22), nose_size=normal(1.0, 0.20),
+        nose_length=normal(1.0, 0.12), nose_width=normal(1.0, 0.22), nose_size=normal(0.97, 0.14),
         nose_bridge=normal(1.0, 0.35),
         eye_size=normal(1.0, 0.12), eye_spacing=normal(1.0, 0.07), eye_tilt=normal(0.05, 0.09),
         eye_color=palette(EYE_COLORS),

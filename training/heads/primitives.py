@@ -28,23 +28,29 @@ class Primitives:
             quadric[..., 1, 1], quadric[..., 1, 2], quadric[..., 2, 2]], 0).contiguous()  # [9,B,P]
         self.local = torch.cat([frame.reshape(*frame.shape[:2], 9), color], -1).permute(2, 0, 1).contiguous()  # [12,B,P]
 
-    def intersect(self, f: Tensor, x: Tensor, y: Tensor):
-        """Largest camera z of any ellipsoid (-1e4: none) and which ellipsoid it is."""
-        depth = torch.full_like(x, -1e4)
-        which = torch.zeros_like(f)
+    def intersect(self, f: Tensor | slice, x: Tensor, y: Tensor):
+        """Largest camera z of any ellipsoid (-1e4: none) and which ellipsoid it is, flat.
+
+        `f` is the frame of each ray, or a slice of frames that all have the rays x, y.
+        """
+        shape = (f.stop - f.start, len(x)) if isinstance(f, slice) else x.shape
+        depth = torch.full(shape, -1e4, device=x.device)
+        which = torch.zeros(shape, dtype=torch.long, device=x.device)
         for k in range(COUNT):
             if not self.present[k]:
                 continue
-            cx, cy, cz, xx, xy, xz, yy, yz, zz = self.geometry[:, :, k].index_select(1, f).unbind(0)
+            geometry = self.geometry[:, :, k]
+            geometry = geometry[:, f, None] if isinstance(f, slice) else geometry.index_select(1, f)
+            cx, cy, cz, xx, xy, xz, yy, yz, zz = geometry.unbind(0)
             dx, dy = x - cx, y - cy
             b = xz * dx + yz * dy
             c = xx * dx * dx + 2 * xy * dx * dy + yy * dy * dy - 1
             disc = b * b - zz * c
-            z = torch.where(disc > 0, cz + (disc.clamp_min(0).sqrt() - b) / zz, torch.full_like(x, -1e4))
+            z = torch.where(disc > 0, cz + (disc.clamp_min(0).sqrt() - b) / zz, torch.full_like(depth, -1e4))
             nearer = z > depth
             depth = torch.where(nearer, z, depth)
             which = torch.where(nearer, k, which)
-        return depth, which
+        return depth.reshape(-1), which.reshape(-1)
 
     def surface(self, f: Tensor, which: Tensor, x: Tensor, y: Tensor, z: Tensor):
         """Albedo [K,3], normal [K,3], gloss [K]."""

@@ -20,10 +20,10 @@ from .primitives import primitives_of
 from .scene import Scenes, studio_scenes
 
 # The picture's height in head units, and the height of its middle.
-VIEW_HEIGHT, VIEW_CENTER = 3.15, -0.16
+VIEW_HEIGHT, VIEW_CENTER = 3.2, -0.13
 PIVOT = (0.0, -0.55, -0.12)
-FIRST_STEPS, MORE_STEPS = 9, 8
-EDGE_THRESHOLD = 0.05
+FIRST_STEPS, MORE_STEPS = 9, (6, 9, 9, 9)
+EDGE_THRESHOLD = 0.065
 
 
 @torch.no_grad()
@@ -57,7 +57,7 @@ def render(identities: Identities, motions: Motions, scenes: Scenes | None = Non
         f = torch.arange(start, stop, device=device).repeat_interleave(pixels)
         behind = _background(scene, size, background, device)  # [count,3,S,S]
         image = behind.permute(0, 2, 3, 1).reshape(-1, 3).clone()
-        covered, color = _shade(table, atlas, f, x.repeat(count), y.repeat(count))
+        covered, color = _shade(table, atlas, f, x.repeat(count), y.repeat(count), (slice(start, stop), x, y))
         image[covered] = color
         edges = _edges(image.view(count, size, size, 3)).reshape(-1).nonzero()[:, 0]
         if len(edges):
@@ -128,10 +128,11 @@ class FrameTable:
             for i, column in enumerate(value.reshape(value.shape[0], -1).unbind(1)):
                 self.columns[f"{name}{i}"] = column.float()
 
-    def take(self, names: tuple, f: Tensor):
+    def take(self, names: tuple, f: Tensor | slice):
         if names not in self.packed:
             self.packed[names] = torch.stack([self.columns[n] for n in names])
-        return self.packed[names].index_select(1, f).unbind(0)
+        packed = self.packed[names]
+        return (packed[:, f, None] if isinstance(f, slice) else packed.index_select(1, f)).unbind(0)
 
 
 def _names(**counts) -> tuple:
@@ -175,10 +176,13 @@ def _frame_table(identities: Identities, motions: Motions, scenes: Scenes, atlas
     return table
 
 
-def _shade(table: FrameTable, atlas: Atlas, f: Tensor, x: Tensor, y: Tensor):
-    """Colours of rays: the indices (into f) that hit the person, and their colours [K,3]."""
-    head_z, q = _march(table, atlas, f, x, y)
-    depth, which = table.prims.intersect(f, x, y)
+def _shade(table: FrameTable, atlas: Atlas, f: Tensor, x: Tensor, y: Tensor, whole: tuple | None = None):
+    """Colours of rays: the indices (into f) that hit the person, and their colours [K,3].
+
+    `whole` = (slice of frames, x, y) when the rays are the same for every frame: saves gathering.
+    """
+    head_z, q = _march(table, atlas, f, *(whole or (f, x, y)))
+    depth, which = table.prims.intersect(*(whole or (f, x, y)))
     on_head = head_z > depth
     depth = torch.maximum(head_z, depth)
     hit = (depth > -1e3).nonzero()[:, 0]
@@ -226,26 +230,26 @@ def _head_point(table: FrameTable, f: Tensor, x: Tensor, y: Tensor):
     return p0, t[6:9]
 
 
-def _march(table: FrameTable, atlas: Atlas, f: Tensor, x: Tensor, y: Tensor):
+def _march(table: FrameTable, atlas: Atlas, f: Tensor, frames: Tensor | slice, x: Tensor, y: Tensor):
     """Camera depth of the head surface (-1e4: missed) and the surface point [3,M] in the unbent head space."""
-    (px, py, pz), (dx, dy, dz) = _head_point(table, f, x, y)
-    (bound,) = table.take(("bound",), f)
+    (px, py, pz), (dx, dy, dz) = _head_point(table, frames, x, y)
+    (bound,) = table.take(("bound",), frames)
     zc = -(px * dx + py * dy + pz * dz)
     qx, qy, qz = px + zc * dx, py + zc * dy, pz + zc * dz
     b2 = qx * qx + qy * qy + qz * qz
-    depth = torch.full_like(x, -1e4)
-    points = torch.zeros(3, len(x), device=x.device)
-    active = (b2 < bound * bound).nonzero()[:, 0]
+    depth = torch.full((len(f),), -1e4, device=x.device)
+    points = torch.zeros(3, len(f), device=x.device)
+    active = (b2 < bound * bound).reshape(-1).nonzero()[:, 0]
     if not len(active):
         return depth, points
-    zc_all = zc
-    qx, qy, qz, dx, dy, dz, b2, bound = (v[active] for v in (qx, qy, qz, dx, dy, dz, b2, bound))
-    row, mouth = table.take(("row", "mouth_open"), f[active])
+    zc_all = zc.reshape(-1)
+    qx, qy, qz, b2 = (v.reshape(-1)[active] for v in (qx, qy, qz, b2))
+    dx, dy, dz, bound, row, mouth = table.take(("turn6", "turn7", "turn8", "bound", "row", "mouth_open"), f[active])
     state = [row, mouth * 0.14, qx, qy, qz, dx, dy, dz, b2, (bound * bound - b2).sqrt()]
     state += [torch.full_like(b2, -1e4), state[-1]]
     # All rays take the first steps; those still on their way take more.
     pending = active
-    for steps in (FIRST_STEPS, MORE_STEPS, MORE_STEPS):
+    for steps in (FIRST_STEPS, *MORE_STEPS):
         *ray, w, low, high = state
         w, low, high = _steps(table, atlas, ray, w, low, high, steps)
         gap, p = _gap(table, atlas, *ray, w)
@@ -253,7 +257,7 @@ def _march(table: FrameTable, atlas: Atlas, f: Tensor, x: Tensor, y: Tensor):
         found = settled | (low > -1e3)
         depth[pending] = torch.where(found, zc_all[pending] + w, torch.full_like(w, -1e4))
         points[:, pending] = torch.stack(p)
-        rest = (~settled & (w > -ray[-1].new_tensor(2.4)) & ((low < -1e3) | (high - low > 0.01))).nonzero()[:, 0]
+        rest = (~settled & (w > -1.8) & ((low < -1e3) | (high - low > 0.01))).nonzero()[:, 0]
         if not len(rest):
             break
         pending = pending[rest]
@@ -268,7 +272,8 @@ def _steps(table, atlas, ray, w, low, high, steps: int):
         gap, _ = _gap(table, atlas, *ray, w)
         inside = gap < 0
         low, high = torch.where(inside, w, low), torch.where(inside, high, w)
-        w = torch.addcmul(w, gap, gap.new_tensor(-(0.85 if step < 3 else 0.75)))
+        # Outside, never creep: a grazing ray would not come past the cheek to the hair behind.
+        w = w - torch.where(inside, gap * 0.75, (gap * (0.85 if step < 3 else 0.75)).clamp_min(0.024))
         escaped = (w < low) | (w > high)
         if step % 3 == 2:
             escaped |= True
