@@ -77,7 +77,7 @@ def bake(identities: Identities) -> Atlas:
     face = face - 0.025 * bump(0.0, MOUTH_Y, 0.22, 0.018)
     top, tip = 0.12, -0.28 * t("nose_length")
     along = ((top - by) / (top - tip)).clamp(0, 1.2)
-    height = 0.085 * t("nose_bridge").clamp_min(0.2) * smoothstep(0.0, 0.5, along) + 0.145 * along.clamp(0, 1).pow(1.5)
+    height = 0.085 * t("nose_bridge").clamp_min(0.2) * smoothstep(0.0, 0.5, along) + 0.125 * along.clamp(0, 1).pow(1.5)
     height = height * (1 - smoothstep(tip + 0.01, tip - 0.105, by)) * t("nose_size")
     width = t("nose_width") * (0.060 + 0.045 * along.clamp(0, 1).square())
     face = face + height * torch.exp(-(ax / width).pow(2.4)) * front

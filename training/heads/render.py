@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .bake import MAP_HEIGHT, Atlas, bake, smoothstep
-from .identity import Identities
+from .identity import HAIR_STYLES, Identities
 from .motion import Motions
 from .paint import paint_face, paint_glasses
 from .primitives import primitives_of
@@ -163,6 +163,8 @@ def _frame_table(identities: Identities, motions: Motions, scenes: Scenes, atlas
     middle = slots * MAP_HEIGHT + (MAP_HEIGHT - 1) / 2
     table.add("row", spread((2 * middle.double() / (rows - 1) - 1).float()))
     table.row_scale = -(MAP_HEIGHT - 1) / (rows - 1)
+    hanging = (identities.hair_style == HAIR_STYLES.index("bob")) | (identities.hair_style == HAIR_STYLES.index("long"))
+    table.add("step_limit", spread(torch.where(hanging, 0.11, 10.0)))
     table.add("bound", spread(atlas.bound) + 0.06)
     for name in ("mouth_open", "smile", "blink", "brow", "gaze_x", "gaze_y"):
         table.add(name, flat(getattr(motions, name)))
@@ -244,15 +246,16 @@ def _march(table: FrameTable, atlas: Atlas, f: Tensor, frames: Tensor | slice, x
         return depth, points
     zc_all = zc.reshape(-1)
     qx, qy, qz, b2 = (v.reshape(-1)[active] for v in (qx, qy, qz, b2))
-    dx, dy, dz, bound, row, mouth = table.take(("turn6", "turn7", "turn8", "bound", "row", "mouth_open"), f[active])
-    state = [row, mouth * 0.14, qx, qy, qz, dx, dy, dz, b2, (bound * bound - b2).sqrt()]
+    dx, dy, dz, bound, row, mouth, limit = table.take(
+        ("turn6", "turn7", "turn8", "bound", "row", "mouth_open", "step_limit"), f[active])
+    state = [limit, row, mouth * 0.14, qx, qy, qz, dx, dy, dz, b2, (bound * bound - b2).sqrt()]
     state += [torch.full_like(b2, -1e4), state[-1]]
     # All rays take the first steps; those still on their way take more.
     pending = active
     for steps in (FIRST_STEPS, *MORE_STEPS):
         *ray, w, low, high = state
         w, low, high = _steps(table, atlas, ray, w, low, high, steps)
-        gap, p = _gap(table, atlas, *ray, w)
+        gap, p = _gap(table, atlas, *ray[1:], w)
         settled = gap.abs() < 0.012
         found = settled | (low > -1e3)
         depth[pending] = torch.where(found, zc_all[pending] + w, torch.full_like(w, -1e4))
@@ -269,11 +272,13 @@ def _steps(table, atlas, ray, w, low, high, steps: int):
     """Relaxed sphere tracing; once a step has gone inside, the crossing is bracketed by [low, high],
     and steep walls (hair edges) are closed in on by halving."""
     for step in range(steps):
-        gap, _ = _gap(table, atlas, *ray, w)
+        gap, _ = _gap(table, atlas, *ray[1:], w)
         inside = gap < 0
         low, high = torch.where(inside, w, low), torch.where(inside, high, w)
-        # Outside, never creep: a grazing ray would not come past the cheek to the hair behind.
-        w = w - torch.where(inside, gap * 0.75, (gap * (0.85 if step < 3 else 0.75)).clamp_min(0.024))
+        # Outside, never creep (a grazing ray must come past the cheek to the hair behind) and
+        # never leap through a thin curtain of hair.
+        leap = torch.minimum(gap * (0.85 if step < 3 else 0.75), ray[0]).clamp_min(0.024)
+        w = w - torch.where(inside, gap * 0.75, leap)
         escaped = (w < low) | (w > high)
         if step % 3 == 2:
             escaped |= True
