@@ -75,7 +75,7 @@ class Primitives:
         line = smoothstep(0.98, 1.02, collar) * smoothstep(1.5, 1.4, collar)
         shade = torch.where(torso, (1 - 0.16 * line) * (0.80 + 0.20 * smoothstep(0.2, 0.8, x.abs())), shade)
         hairy = (which == BUN_A) | (which == BUN_B)
-        strands = 0.88 + 0.16 * torch.sin(l0 * 9 + 5 * l2) * torch.sin(l2 * 13 + l1 * 4)
+        strands = 0.88 + 0.16 * torch.sin(l0.abs() * 9 + 5 * l2) * torch.sin(l2 * 13 + l1 * 4)
         shade = torch.where(hairy, strands, shade)
         gloss = torch.where(which == EARRING, 0.8, torch.where(hairy, 0.2, torch.where(torso, 0.02, 0.08)))
         return (color * shade).t(), normal, gloss

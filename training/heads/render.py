@@ -22,8 +22,8 @@ from .scene import Scenes, studio_scenes
 # The picture's height in head units, and the height of its middle.
 VIEW_HEIGHT, VIEW_CENTER = 3.2, -0.13
 PIVOT = (0.0, -0.55, -0.12)
-FIRST_STEPS, MORE_STEPS = 9, (6, 9, 9, 9)
-EDGE_THRESHOLD = 0.065
+FIRST_STEPS, MORE_STEPS = 6, (4, 5, 8, 9, 9)
+EDGE_THRESHOLD = 0.08
 
 
 @torch.no_grad()
@@ -44,7 +44,7 @@ def render(identities: Identities, motions: Motions, scenes: Scenes | None = Non
     atlas = atlas or bake(identities)
     table = _frame_table(identities, motions, scenes, atlas)
     pixels = size * size
-    chunk = max(1, (1 << 16 if device.type == "cpu" else 1 << 24) // pixels)
+    chunk = max(1, (1 << 17 if device.type == "cpu" else 1 << 24) // pixels)
     clip_of = torch.arange(n, device=device).repeat_interleave(frames)
     grid = torch.arange(size, device=device, dtype=torch.float)
     images = torch.empty(n * frames, 3, size, size, device=device)
