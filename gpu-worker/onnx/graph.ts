@@ -46,6 +46,13 @@ export interface ResultType {
   readonly shape: readonly Dim[];
 }
 
+/** What one node reads and writes. */
+export interface NodeFlow {
+  readonly opType: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
 export interface GraphOptions {
   /** The dtype that weights are cast to unless `weight` is told another; 'float32' unless given. */
   readonly computeDtype?: FloatDType;
@@ -73,6 +80,8 @@ export class Graph {
   readonly computeDtype: FloatDType;
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
+  /** The nodes in order, for estimates of memory; casts of weights are left out, as the runtime folds them. */
+  readonly flow: NodeFlow[] = [];
   /** Bytes of checkpoint tensors that the graph refers to. */
   weightBytes = 0;
 
@@ -192,6 +201,7 @@ export class Graph {
     const inputNames = inputs.map((input) => input?.name ?? '');
     while (inputNames.at(-1) === '') inputNames.pop();
     this.nodes.push(nodeProto({ name, opType, domain, inputs: inputNames, outputs: outputNames, attributes }));
+    this.flow.push({ opType, inputs: inputs.filter((input) => input !== undefined), outputs: values });
     return values;
   }
 

@@ -1,0 +1,163 @@
+/**
+ * The denoising loop: at every step the model answers once a guidance branch, the answers are summed with their weights, and the
+ * scheduler takes the step.
+ *
+ * Branches whose tokens differ need different graphs. A graph is loaded when a branch first needs it, and a model with two
+ * experts (Wan 2.2) drops the high-noise one before the low-noise one is loaded.
+ */
+import type { EncodedText, GenerationHooks } from './generate';
+import type { TransformerConfig } from './model/config';
+import type { OpenModel } from './model/open-model';
+import { type GuidanceBranch, weightedBranches } from './model/reference-conditioning';
+import { ropePositions, ropeTables } from './model/rope';
+import { emitTransformer } from './model/transformer';
+import type { Weights } from './model/weights';
+import type { FloatDType } from './onnx/graph';
+import type { Plan } from './plan';
+import { createScheduler } from './scheduler';
+import { createSession, type Session, type SessionOptions, type Tensor } from './session';
+import type { FloatTensor } from './vae-decoder';
+
+export interface Denoising {
+  readonly model: OpenModel;
+  readonly plan: Plan;
+  readonly text: EncodedText;
+  /** [1, C, n, h, w], clean; null where there are none. */
+  readonly references: FloatTensor | null;
+  /** One [1, C, T, h, w] an output. */
+  readonly noises: readonly FloatTensor[];
+  readonly session: SessionOptions;
+  readonly computeDtype: FloatDType;
+}
+
+/** Latents [1, C, T, h, w] of every output, normalised as the transformer knows them. */
+export async function denoise(task: Denoising, { onEvent, cancel }: GenerationHooks): Promise<FloatTensor[]> {
+  const { model, plan, noises } = task;
+  const { steps, guidance } = plan.input;
+  const { className, config } = model.directory.scheduler;
+  const branches = weightedBranches(model.conditioning, guidance);
+  const schedulers = noises.map(() => createScheduler(className, config, steps));
+  const samples = noises.map(({ data }) => data);
+  const experts = new Experts(task);
+  try {
+    // All outputs take a step before any takes the next, so that each expert is loaded once.
+    for (let i = 0; i < steps; i++) {
+      for (const [output, scheduler] of schedulers.entries()) {
+        cancel.throwIfSet();
+        const sample: FloatTensor = { ...noises[output]!, data: samples[output]! };
+        const timestep = scheduler.timesteps[i]!;
+        const velocity = new Float32Array(sample.data.length);
+        for (const { branch, weight } of branches) {
+          const answer = await experts.predict(branch, sample, timestep);
+          for (let at = 0; at < velocity.length; at++) velocity[at]! += weight * answer[at]!;
+        }
+        samples[output] = scheduler.step(velocity, i, sample.data);
+        onEvent({ type: 'step', step: i * noises.length + output + 1, totalSteps: steps * noises.length });
+      }
+    }
+  } finally {
+    await experts.release();
+  }
+  return noises.map((noise, output) => ({ ...noise, data: samples[output]! }));
+}
+
+/** Sessions of the transformer, by the number of references their graphs take. */
+class Experts {
+  private readonly sessions = new Map<number, Session>();
+  private current: 'transformer' | 'transformer_2' = 'transformer';
+  private readonly ropes = new Map<number, Record<'rope_cos' | 'rope_sin', FloatTensor>>();
+
+  constructor(private readonly task: Denoising) {}
+
+  /** The velocity [C * T * h * w] of the video, as one branch sees it. */
+  async predict(branch: GuidanceBranch, sample: FloatTensor, timestep: number): Promise<Float32Array> {
+    const { model, text, references, plan } = this.task;
+    const { dropped_references, reference_timestep } = model.conditioning;
+    const isDropped = !branch.references;
+    const numReferences = isDropped && dropped_references === 'omit' ? 0 : plan.numReferences;
+    const session = await this.sessionFor(timestep, numReferences);
+    const prompt = branch.text ? text.prompt : text.negative;
+    if (!prompt) throw new Error(`The branch ${branch.name} must have its text encoded, got none.`);
+    const timesteps = reference_timestep === 'zero' && numReferences > 0 ? [timestep, 0] : [timestep];
+    const feeds: Record<string, Tensor> = {
+      hidden_states: sample,
+      encoder_hidden_states: prompt,
+      timestep: { dtype: 'float32', dims: [timesteps.length], data: Float32Array.from(timesteps) },
+      ...this.ropeFor(numReferences),
+    };
+    if (numReferences > 0 && references) feeds.references = isDropped ? zerosLike(references) : references;
+    const { sample: velocity } = await session.run(feeds);
+    return velocity!.data as Float32Array;
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.sessions.values()) await session.release();
+    this.sessions.clear();
+  }
+
+  private async sessionFor(timestep: number, numReferences: number): Promise<Session> {
+    const expert = this.expertAt(timestep);
+    if (expert !== this.current) await this.release();
+    this.current = expert;
+    const present = this.sessions.get(numReferences);
+    if (present) return present;
+    const { model, plan, computeDtype, session: options } = this.task;
+    const { config, weights } = expertOf(model, expert);
+    const graph = emitTransformer(config, weights, {
+      computeDtype,
+      numVideoFrames: plan.numLatentFrames,
+      latentHeight: plan.latentHeight,
+      latentWidth: plan.latentWidth,
+      numReferences,
+      textLength: model.directory.textLength,
+      referenceTimestep: model.conditioning.reference_timestep,
+    });
+    const session = await createSession(graph, options);
+    this.sessions.set(numReferences, session);
+    return session;
+  }
+
+  /** Wan 2.2: the first expert denoises while t >= boundary * num_train_timesteps, the second one below. */
+  private expertAt(timestep: number): 'transformer' | 'transformer_2' {
+    const { transformer2, boundaryRatio, scheduler } = this.task.model.directory;
+    if (!transformer2 || boundaryRatio === undefined) return 'transformer';
+    return timestep >= boundaryRatio * scheduler.config.num_train_timesteps ? 'transformer' : 'transformer_2';
+  }
+
+  private ropeFor(numReferences: number): Record<'rope_cos' | 'rope_sin', FloatTensor> {
+    const present = this.ropes.get(numReferences);
+    if (present) return present;
+    const { model, plan } = this.task;
+    const { scheme, offset } = model.conditioning;
+    const { attention_head_dim: headDim, patch_size } = model.directory.transformer;
+    const positions = ropePositions({
+      scheme,
+      offset,
+      numFrames: plan.numLatentFrames / patch_size[0]!,
+      height: plan.tokenRows,
+      width: plan.tokenColumns,
+      numReferences,
+    });
+    const { cos, sin } = ropeTables(positions, headDim);
+    const dims = [positions.length / 3, headDim / 2];
+    const tables: Record<'rope_cos' | 'rope_sin', FloatTensor> = {
+      rope_cos: { dtype: 'float32', dims, data: cos },
+      rope_sin: { dtype: 'float32', dims, data: sin },
+    };
+    this.ropes.set(numReferences, tables);
+    return tables;
+  }
+}
+
+function expertOf(
+  { directory, weights }: OpenModel,
+  expert: 'transformer' | 'transformer_2',
+): { config: TransformerConfig; weights: Weights } {
+  if (expert === 'transformer') return { config: directory.transformer, weights: weights.transformer };
+  if (!directory.transformer2 || !weights.transformer2) throw new Error('transformer_2 must be open, got none.');
+  return { config: directory.transformer2, weights: weights.transformer2 };
+}
+
+function zerosLike(tensor: FloatTensor): FloatTensor {
+  return { ...tensor, data: new Float32Array(tensor.data.length) };
+}

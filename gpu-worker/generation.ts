@@ -1,0 +1,44 @@
+/**
+ * The main thread's side of a generation: starts the thread, passes its events on, stops it. The main thread stays free, so
+ * progress, signals and timers work while a network runs.
+ */
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { CancelFlag } from './cancellation';
+import type { GenerationEvent, GenerationRequest, GenerationResult } from './generate';
+import type { ThreadData, ThreadMessage } from './generate-thread';
+import { fromPortable } from './portable-error';
+
+export interface Generation {
+  /** Rejects with what `generate` throws. */
+  readonly result: Promise<GenerationResult>;
+  /** Stop after the step that is running; `result` then rejects with GenerationCanceled. */
+  cancel(): void;
+}
+
+/** As a source the thread's file is TypeScript, which needs tsx; bundled it is JavaScript beside this file. */
+const THREAD_FILE = path.join(__dirname, `generate-thread${path.extname(__filename)}`);
+
+export function startGeneration(request: GenerationRequest, onEvent: (event: GenerationEvent) => void): Generation {
+  const cancel = new CancelFlag();
+  const workerData: ThreadData = { request, cancelBuffer: cancel.buffer };
+  const worker = new Worker(THREAD_FILE, {
+    workerData,
+    execArgv: THREAD_FILE.endsWith('.ts') ? typeScriptLoader() : [],
+  });
+  const result = new Promise<GenerationResult>((resolve, reject) => {
+    worker.on('message', (message: ThreadMessage) => {
+      if (message.type === 'event') onEvent(message.event);
+      else if (message.type === 'done') resolve(message.result);
+      else reject(fromPortable(message.error));
+    });
+    worker.on('error', reject);
+    worker.on('exit', (code) => reject(new Error(`The generating thread ended without a result (exit code ${code}).`)));
+  });
+  return { result, cancel: () => cancel.set() };
+}
+
+function typeScriptLoader(): string[] {
+  return ['--import', pathToFileURL(require.resolve('tsx')).href];
+}

@@ -1,0 +1,208 @@
+/** The whole pipeline on random weights: what comes out, and that it depends on what it should depend on. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
+import { type Manifest, parseManifest } from '../../contract/manifest';
+import { CancelFlag, GenerationCanceled } from '../../gpu-worker/cancellation';
+import { OutOfMemoryError } from '../../gpu-worker/errors';
+import { type GenerationEvent, type GenerationRequest, generate } from '../../gpu-worker/generate';
+import { seededNoise } from '../../gpu-worker/noise';
+import { writeSafetensors } from '../golden';
+import { CONDITIONING, writeRandomModel } from '../random-model';
+import { manifest, writeReferenceSet } from '../reference-set';
+
+let folder: string;
+let modelDir: string;
+let setFolder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'mv2id-generate-'));
+  modelDir = writeRandomModel(path.join(folder, 'model'));
+  setFolder = await writeReferenceSet(path.join(folder, 'set'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function request(changes: Partial<GenerationRequest> = {}, input: Record<string, unknown> = {}): GenerationRequest {
+  const outFolder = mkdtempSync(path.join(folder, 'out-'));
+  return {
+    modelDir,
+    setFolder,
+    manifest: job(input),
+    seed: 1,
+    outFolder,
+    session: { provider: 'cpu', numThreads: 1 },
+    computeDtype: 'float32',
+    ...changes,
+  };
+}
+
+function job(input: Record<string, unknown>): Manifest {
+  return parseManifest(new TextEncoder().encode(JSON.stringify(manifest(input))));
+}
+
+async function run(changes: Partial<GenerationRequest> = {}, input: Record<string, unknown> = {}) {
+  const events: GenerationEvent[] = [];
+  const task = request(changes, input);
+  const cancel = new CancelFlag();
+  const result = await generate(task, { cancel, onEvent: (event) => events.push(event) });
+  return { result, events, outFolder: task.outFolder };
+}
+
+async function latentsOf(changes: Partial<GenerationRequest> = {}, input: Record<string, unknown> = {}) {
+  return (await run(changes, input)).result.latentsSha256[0];
+}
+
+function withConditioning(name: string, changes: Record<string, unknown>): string {
+  return writeRandomModel(path.join(folder, name), { conditioning: { ...CONDITIONING, ...changes } });
+}
+
+test('a reference set becomes a video and a poster', async () => {
+  const { result, events, outFolder } = await run();
+  expect(readdirSync(outFolder).sort()).toEqual(['poster.jpg', 'video.mp4']);
+  const input = new Input({
+    formats: ALL_FORMATS,
+    source: new BufferSource(readFileSync(path.join(outFolder, 'video.mp4'))),
+  });
+  const track = await input.getPrimaryVideoTrack();
+  expect((await track?.computePacketStats())?.packetCount).toBe(5);
+  expect(result.files).toEqual([
+    {
+      file: 'video.mp4',
+      contentType: 'video/mp4',
+      size: expect.any(Number),
+      width: 64,
+      height: 64,
+      durationSeconds: 0.625,
+    },
+    {
+      file: 'poster.jpg',
+      contentType: 'image/jpeg',
+      size: expect.any(Number),
+      width: 64,
+      height: 64,
+      durationSeconds: null,
+    },
+  ]);
+  expect(events.map((event) => (event.type === 'phase' ? event.phase : event.type))).toEqual([
+    'planned',
+    'encode_prompt',
+    'encode_references',
+    'denoise',
+    'step',
+    'step',
+    'decode',
+    'frames',
+    'frames',
+  ]);
+});
+
+test('the same job gives the same bytes of latents, another seed others', async () => {
+  const latents = await latentsOf();
+  expect(await latentsOf()).toBe(latents);
+  expect(await latentsOf({}, { seed: 8 })).not.toBe(latents);
+});
+
+test('prompt, references, guidance, scheme and timestep policy all matter', async () => {
+  const oneReference = { ...job({}), reference_set: { ...job({}).reference_set, images: [{ file: 'front.png' }] } };
+  const latents = [
+    await latentsOf(),
+    await latentsOf({}, { prompt: 'a head turns to the right' }),
+    await latentsOf({ manifest: oneReference }),
+    await latentsOf({}, { guidance: { text: 3 } }),
+    await latentsOf({}, { guidance: { image: 3 } }),
+    await latentsOf({}, { negative_prompt: 'a hat' }),
+    await latentsOf({ modelDir: withConditioning('vanilla', { scheme: 'vanilla' }) }),
+    await latentsOf({ modelDir: withConditioning('offset', { offset: 4 }) }),
+    await latentsOf({ modelDir: withConditioning('same', { reference_timestep: 'same' }) }),
+    await latentsOf({ modelDir: withConditioning('zero', { dropped_references: 'zero' }) }),
+  ];
+  expect(new Set(latents).size).toBe(latents.length);
+});
+
+test('branches without weight are left out without changing the result', async () => {
+  const branches = CONDITIONING.guidance.branches.slice(0, 1);
+  const alone = withConditioning('alone', { guidance: { branches } });
+  const scales = { guidance: { text: 1, image: 1 } };
+  expect(await latentsOf({}, scales)).toBe(await latentsOf({ modelDir: alone }, scales));
+});
+
+test('noise from a file takes the place of the seed', async () => {
+  const noiseFile = path.join(folder, 'noise.safetensors');
+  const shape = [1, 4, 2, 8, 8];
+  writeSafetensors(noiseFile, [{ name: 'noise', shape, data: seededNoise(8, 4 * 2 * 8 * 8) }]);
+  expect(await latentsOf({ noiseFile }, { seed: 7 })).toBe(await latentsOf({}, { seed: 8 }));
+});
+
+test('several outputs count the seed up', async () => {
+  const { result, outFolder } = await run({}, { num_outputs: 2 });
+  expect(readdirSync(outFolder).sort()).toEqual(['poster-2.jpg', 'poster.jpg', 'video-2.mp4', 'video.mp4']);
+  expect(result.latentsSha256).toEqual([await latentsOf({}, { seed: 7 }), await latentsOf({}, { seed: 8 })]);
+});
+
+test('a job without a seed takes the one it is given', async () => {
+  expect(await latentsOf({ seed: 7 }, { seed: undefined })).toBe(await latentsOf());
+});
+
+test('a directory without reference_conditioning.json is plain text-to-video, and says so', async () => {
+  const plain = writeRandomModel(path.join(folder, 'plain'), { conditioning: null });
+  const input = { width: 64, height: 64, num_frames: 5, steps: 1 };
+  const { result, events } = await run({ modelDir: plain }, input);
+  expect(result.plan.numReferences).toBe(0);
+  expect(result.plan.input.guidance).toEqual({ text: 5, image: 0 });
+  expect(events).toContainEqual({
+    type: 'notice',
+    message: 'This model takes no references: the images are not used.',
+  });
+});
+
+test('a model with two experts uses both', async () => {
+  const two = writeRandomModel(path.join(folder, 'two'), { boundaryRatio: 0.9 });
+  const one = await latentsOf({}, { steps: 3 });
+  expect(await latentsOf({ modelDir: two }, { steps: 3 })).not.toBe(one);
+});
+
+test('FlowMatchEuler runs as well', async () => {
+  const euler = writeRandomModel(path.join(folder, 'euler'), {
+    scheduler: { className: 'FlowMatchEulerDiscreteScheduler', config: { shift: 3 } },
+  });
+  expect(await latentsOf({ modelDir: euler })).not.toBe(await latentsOf());
+});
+
+test('a prompt longer than the model reads is told', async () => {
+  const { events } = await run({}, { prompt: 'a head turns to the left '.repeat(9) });
+  expect(events.filter(({ type }) => type === 'notice')).toEqual([
+    {
+      type: 'notice',
+      message: expect.stringMatching(
+        /^input\.prompt is longer than the model reads: its last \d+ tokens are not used\.$/,
+      ),
+    },
+  ]);
+});
+
+test('too little memory is told before anything is loaded', async () => {
+  const task = request({ availableMemory: 1e6 });
+  const events: string[] = [];
+  const hooks = { cancel: new CancelFlag(), onEvent: (event: GenerationEvent) => events.push(event.type) };
+  await expect(generate(task, hooks)).rejects.toThrow(OutOfMemoryError);
+  expect(events).toEqual(['planned']);
+});
+
+test.each(['encode_prompt', 'denoise', 'decode'])('a stop during %s leaves no finished video', async (phase) => {
+  const task = request();
+  const cancel = new CancelFlag();
+  const onEvent = (event: GenerationEvent) => {
+    if (event.type === 'phase' && event.phase === phase) cancel.set();
+  };
+  await expect(generate(task, { cancel, onEvent })).rejects.toThrow(GenerationCanceled);
+  expect(readdirSync(task.outFolder)).not.toContain('video.mp4');
+});
+
+test('a folder that cannot be written to fails with the system code', async () => {
+  const task = request();
+  mkdirSync(path.join(task.outFolder, 'video.mp4', 'x'), { recursive: true });
+  await expect(generate(task, { cancel: new CancelFlag(), onEvent: () => {} })).rejects.toMatchObject({
+    code: expect.stringMatching(/EISDIR|ENOTEMPTY|EEXIST/),
+  });
+});
