@@ -101,6 +101,27 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
   requireMemory(memory, request.availableMemory);
   hooks.cancel.throwIfSet();
 
+  // 2 to 4
+  const latents = await sampleLatents(request, model, plan, references, noises, hooks);
+
+  // 5 Decode, 6 poster
+  hooks.onEvent({ type: 'phase', phase: 'decode' });
+  const files = await decode(request, model, plan, latents, hooks);
+  return { plan, files, latentsSha256: latents.map(({ data }) => sha256(data)) };
+}
+
+/**
+ * Steps 2 to 4: from pixels, prompt and noise to the latents [1, C, T, h, w] of every output.
+ * @param references float32 [3, H, W] each, -1..1; as many as the plan counts. @param noises [1, C, T, h, w], one an output.
+ */
+export async function sampleLatents(
+  request: Pick<GenerationRequest, 'session' | 'computeDtype'>,
+  model: OpenModel,
+  plan: Plan,
+  references: readonly Float32Array[],
+  noises: readonly FloatTensor[],
+  hooks: GenerationHooks,
+): Promise<FloatTensor[]> {
   // 2 Encode the prompt
   hooks.onEvent({ type: 'phase', phase: 'encode_prompt' });
   const text = await encodePrompts(request, model, plan, hooks);
@@ -111,12 +132,7 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
 
   // 4 Denoise
   hooks.onEvent({ type: 'phase', phase: 'denoise' });
-  const latents = await denoise({ ...request, model, plan, text, references: referenceLatents, noises }, hooks);
-
-  // 5 Decode, 6 poster
-  hooks.onEvent({ type: 'phase', phase: 'decode' });
-  const files = await decode(request, model, plan, latents, hooks);
-  return { plan, files, latentsSha256: latents.map(({ data }) => sha256(data)) };
+  return denoise({ ...request, model, plan, text, references: referenceLatents, noises }, hooks);
 }
 
 /** Embeddings of the prompt and of the negative prompt, [1, L, text_dim] each; null where no branch looks at it. */
@@ -146,7 +162,7 @@ async function drawNoises(request: GenerationRequest, model: OpenModel, plan: Pl
 }
 
 async function encodePrompts(
-  request: GenerationRequest,
+  request: Pick<GenerationRequest, 'session' | 'computeDtype'>,
   model: OpenModel,
   plan: Plan,
   hooks: GenerationHooks,
@@ -185,7 +201,7 @@ async function encodePrompts(
 
 /** Clean latents of all views, [1, C, n, h, w]; null where there are none. Each view is encoded alone, as a clip of one frame. */
 async function encodeReferences(
-  request: GenerationRequest,
+  request: Pick<GenerationRequest, 'session' | 'computeDtype'>,
   { directory, weights }: OpenModel,
   plan: Plan,
   references: readonly Float32Array[],
