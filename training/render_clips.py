@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from training.files import read_config
 from training.heads import sample_clips
+from training.heads.bake import bake
 from training.heads.motion import Motions
 from training.heads.render import render
 
@@ -45,10 +46,11 @@ def render_shard(data, seed: int, device="cpu"):
     for i in range(len(captions)):
         one = slice(i, i + 1)
         identity, scene = identities[one].to(device), scenes[one].to(device)
-        motion = Motions(**{name: value[one].to(device) for name, value in vars(motions).items()})
-        clips.append(to_uint8(render(identity, motion, scene, size=data["size"])))
+        motion = motions[one].to(device)
         views = at_frames(motion, frames[one])
-        references.append(to_uint8(render(identity, views, scene, size=data["size"], background="white")))
+        atlas = bake(identity)
+        clips.append(to_uint8(render(identity, motion, scene, data["size"], "scene", atlas)))
+        references.append(to_uint8(render(identity, views, scene, data["size"], "white", atlas)))
     tensors = {
         "clips": torch.cat(clips),
         "references": torch.cat(references),

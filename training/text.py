@@ -15,7 +15,7 @@ PAD, EOS, UNKNOWN = "<pad>", "</s>", "<unk>"
 
 def build_tokenizer(words, max_length: int) -> PreTrainedTokenizerFast:
     """words: every word of the caption grammar, lower case."""
-    whole = [("▁" + word, -5.0) for word in sorted(set(words))]
+    whole = [("▁" + word, -5.0) for word in sorted({*words, ",", "."})]
     pieces = [(c, -12.0) for c in "▁" + string.ascii_lowercase + string.digits + ".,'-!?"]
     known = {piece for piece, _ in whole}
     vocabulary = [(PAD, 0.0), (EOS, 0.0), (UNKNOWN, 0.0)] + whole + [p for p in pieces if p[0] not in known]

@@ -20,22 +20,23 @@ from training.files import Ema, append_metrics, read_config, save_atomically
 from training.reference_conditioning import region_mask
 
 
-def sample_batch(clips: Clips, settings, masking, generator):
+def sample_batch(clips: Clips, config, generator):
     """-> video [B, 3, F, H, W] in [-1, 1] with B * F about frames_per_batch"""
+    settings, data, masking = config["vae_training"], config["data"], config["region_masking"]
     lengths = settings["clip_lengths"]
     length = lengths[torch.randint(len(lengths), (), generator=generator)]
     batch = []
     for _ in range(max(1, settings["frames_per_batch"] // length)):
         index = torch.randint(len(clips), (), generator=generator).item()
         if length == 1 and torch.rand((), generator=generator) < 0.5:
-            view = torch.randint(5, (), generator=generator).item()
+            view = torch.randint(data["references_per_clip"], (), generator=generator).item()
             image = to_model_range(clips.get("references", index, slice(view, view + 1)))
             if torch.rand((), generator=generator) < 0.3:
                 mask = region_mask(1, *image.shape[-2:], masking["ratio"], masking["rows"], generator)
                 image = (image + 1) * mask - 1
             batch.append(image)
         else:
-            start = torch.randint(17 - length + 1, (), generator=generator).item()
+            start = torch.randint(data["num_frames"] - length + 1, (), generator=generator).item()
             batch.append(to_model_range(clips.get("clips", index, slice(start, start + length))))
     return torch.cat(batch).transpose(1, 2).contiguous()
 
@@ -119,7 +120,7 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = rate
         generator = torch.Generator().manual_seed(config["seed"] + step)
-        video = sample_batch(clips, settings, config["region_masking"], generator)
+        video = sample_batch(clips, config, generator)
         video = video.to(device, memory_format=torch.channels_last_3d)
         with torch.autocast(device, dtype=torch.bfloat16):
             posterior = vae.encode(video).latent_dist
