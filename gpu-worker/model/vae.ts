@@ -7,8 +7,7 @@
  * are inputs and outputs (vae-time.ts). gpu-worker/vae-decoder.ts runs the two.
  */
 
-import type { FloatDType } from '../onnx/graph';
-import { Graph, type Value } from '../onnx/graph';
+import { type FloatDType, Graph, type Value } from '../onnx/graph';
 import { Add, Cast, Clip, Div, Mul, Reshape, Slice, Sub, Transpose } from '../onnx/ops';
 import type { VaeConfig } from './config';
 import {
@@ -55,9 +54,9 @@ export const spatialFactor = (config: VaeConfig): number => 2 ** (config.dim_mul
  * @throws RangeError when the size is off the grid; ModelError when a weight is missing or has another shape.
  */
 export function emitVaeEncoder(config: VaeConfig, weights: Weights, options: VaeEncoderOptions): Graph {
-  const { numFrames, height, width, computeDtype } = options;
+  const { numFrames, height, width } = options;
   requireOnGrid(config, options);
-  const g = new Graph('vae encoder', { computeDtype });
+  const g = new Graph('vae encoder', { computeDtype: vaeDtype(options.computeDtype) });
   const vae: VaeGraph = { g, weights, past: { before: 'nothing', keepsCaches: false } };
   const pixels = config.in_channels / config.patch_size ** 2;
   const sample = Cast(g, g.input('sample', 'float32', [1, pixels, numFrames, height, width]), g.computeDtype);
@@ -86,9 +85,9 @@ export function emitVaeEncoder(config: VaeConfig, weights: Weights, options: Vae
  * @throws ModelError when a weight is missing or has another shape.
  */
 export function emitVaeDecoder(config: VaeConfig, weights: Weights, options: VaeDecoderOptions): Graph {
-  const { chunk, latentHeight, latentWidth, computeDtype } = options;
+  const { chunk, latentHeight, latentWidth } = options;
   const numLatentFrames = chunk === 'first' ? 1 : (options.numLatentFrames ?? 1);
-  const g = new Graph(`vae decoder ${chunk}`, { computeDtype });
+  const g = new Graph(`vae decoder ${chunk}`, { computeDtype: vaeDtype(options.computeDtype) });
   const vae: VaeGraph = {
     g,
     weights,
@@ -165,6 +164,11 @@ function upBlocks(vae: VaeGraph, config: VaeConfig, x: Value): Value {
     }
   });
   return x;
+}
+
+/** ONNX's Conv takes bfloat16 only from opset 22 on; the VAE then computes in float32, which Wan's pipelines use for it anyway. */
+function vaeDtype(computeDtype: FloatDType = 'float32'): FloatDType {
+  return computeDtype === 'bfloat16' ? 'float32' : computeDtype;
 }
 
 /** latents_mean and latents_std, [z_dim, 1, 1], float32. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type VaeConfig, vaeConfigSchema } from '../../../gpu-worker/model/config';
 import { emitVaeDecoder, emitVaeEncoder } from '../../../gpu-worker/model/vae';
 import { openWeights, type Weights } from '../../../gpu-worker/model/weights';
+import type { FloatDType } from '../../../gpu-worker/onnx/graph';
 import { createSession } from '../../../gpu-worker/session';
 import { type FloatTensor, VaeDecoder } from '../../../gpu-worker/vae-decoder';
 import {
@@ -63,7 +64,7 @@ describe.each(CASES)('%s', (name) => {
     const { golden, config, weights } = await open(name);
     for (const frames of framesOf(golden, 'decode')) {
       const expected = golden.tensors[`decode/${frames}`]!;
-      const sample = await decode(config, weights, golden, frames, numLatentFrames);
+      const sample = await decode(config, weights, golden, frames, { numLatentFrames });
       expect(sample.dims).toEqual(expected.dims);
       expect(relativeError(sample.data, expected.data as Float32Array)).toBeLessThan(TOLERANCE);
     }
@@ -76,11 +77,11 @@ async function decode(
   weights: Weights,
   golden: Golden<VaeGolden>,
   frames: number,
-  numLatentFrames: number,
+  options: { numLatentFrames: number; computeDtype?: FloatDType },
 ): Promise<FloatTensor> {
   const latentDims = Object.entries(golden.tensors).find(([name]) => name.startsWith('encode/'))![1].dims;
   const [latentHeight, latentWidth] = latentDims.slice(3) as [number, number];
-  const decoder = new VaeDecoder(config, weights, { latentHeight, latentWidth, numLatentFrames, session: SESSION });
+  const decoder = new VaeDecoder(config, weights, { latentHeight, latentWidth, session: SESSION, ...options });
   const dims = [1, config.z_dim, frames, latentHeight, latentWidth];
   const count = dims.reduce((product, dim) => product * dim, 1);
   const data = randomTensor(`${golden.metadata.prefix}/latents/${frames}`, count, 0, 1.5);
@@ -122,4 +123,14 @@ test('a missing tensor is named', async () => {
   expect(() => emitVaeDecoder(config, weights, { chunk: 'first', latentHeight: 2, latentWidth: 2 })).toThrow(
     /post_quant_conv\.weight must have shape \[12, 12, 1, 1, 1\], got \[16, 16, 1, 1, 1\]/,
   );
+});
+
+test.each([
+  ['float16', 5e-3],
+  ['bfloat16', TOLERANCE],
+] as const)('computing in %s stays within %d, streamed too', async (computeDtype, tolerance) => {
+  const { golden, config, weights } = await open('tiny');
+  const expected = golden.tensors['decode/5']!.data as Float32Array;
+  const { data } = await decode(config, weights, golden, 5, { numLatentFrames: 2, computeDtype });
+  expect(relativeError(data, expected)).toBeLessThan(tolerance);
 });
