@@ -72,8 +72,10 @@ export async function createSession(graph: Graph, { provider, numThreads }: Sess
       session: {
         // Weight locations are absolute paths without their leading slash.
         model_external_initializers_file_folder_path: '/',
-        // Idle threads must not burn the core that another process or our own main thread needs.
-        intra_op: { allow_spinning: '0' },
+        // A worker thread waits this long for its next share of an operator before it sleeps, and not at all after a run: small
+        // operators would pay for being woken (a third of a step at 128 tokens), and idle threads must not burn a core.
+        intra_op: { allow_spinning: '1', spin_duration_us: '100' },
+        force_spinning_stop: '1',
       },
     },
   };

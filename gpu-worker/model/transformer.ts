@@ -30,7 +30,6 @@ import {
   RotaryEmbedding,
   SimplifiedLayerNormalization,
   Sin,
-  SkipLayerNormalization,
   Split,
   Transpose,
 } from '../onnx/ops';
@@ -119,16 +118,13 @@ class TransformerEmitter {
     const modulations = g.scope('modulation', () => this.blockModulations(timestepProj));
     const [cos, sin] = rope.map((value) => Cast(g, value, g.computeDtype)) as [Value, Value];
 
-    // Between two blocks, a stream waits for an update to be added: that addition fuses into the normalisation after it.
     let streams: Streams = this.split(Cast(g, tokens, 'float32'));
-    let update: Streams | undefined;
     for (const [index, modulation] of modulations.entries()) {
-      [streams, update] = g.scope(`blocks.${index}`, () =>
-        this.block(`blocks.${index}`, streams, update, modulation, textTokens, cos, sin),
-      );
+      const path = `blocks.${index}`;
+      streams = g.scope(path, () => this.block(path, streams, modulation, textTokens, cos, sin));
     }
     const outputModulation = g.scope('modulation_out', () => this.outputModulation(temb));
-    const sample = g.scope('proj_out', () => this.output(streams, update, outputModulation));
+    const sample = g.scope('proj_out', () => this.output(streams, outputModulation));
     g.output('sample', sample);
     return g;
   }
@@ -217,65 +213,41 @@ class TransformerEmitter {
     );
   }
 
-  /** One block. Gives the streams and the update that the next normalisation has to add to them. */
-  private block(
-    path: string,
-    streams: Streams,
-    update: Streams | undefined,
-    modulation: Modulation,
-    text: Value,
-    cos: Value,
-    sin: Value,
-  ): [streams: Streams, update: Streams] {
-    const { g, config, width } = this;
+  private block(path: string, streams: Streams, modulation: Modulation, text: Value, cos: Value, sin: Value): Streams {
+    const { g } = this;
     const row = (index: number): Streams => modulation.map((rows) => rows[index]!);
-    const [shift, scale, gate, ffnShift, ffnScale, ffnGate] = [0, 1, 2, 3, 4, 5].map(row) as [
-      Streams,
-      Streams,
-      Streams,
-      Streams,
-      Streams,
-      Streams,
-    ];
 
-    const norm1 = g.scope('norm1', () => this.addAndNormalize(streams, update, scale, shift));
-    const attended = g.scope('attn1', () => this.attention(`${path}.attn1`, norm1.joined, norm1.joined, [cos, sin]));
-    const gated = this.gate(attended, gate);
+    const norm1 = g.scope('norm1', () => this.normalize(streams, row(1), row(0)));
+    const attended = g.scope('attn1', () => this.attention(`${path}.attn1`, norm1, norm1, [cos, sin]));
+    const afterSelf = this.add(streams, this.gate(this.split(Cast(g, attended, 'float32')), row(2)));
 
-    const norm2 = g.scope('norm2', () => {
-      if (!config.cross_attn_norm) {
-        const sums = norm1.streams.map((stream, index) => Add(g, stream, gated[index]!));
-        return { streams: sums, joined: this.join(sums) };
-      }
-      const affine = (name: string): Streams => {
-        const vector = g.weight(this.weights.get(`${path}.norm2.${name}`, [width]), { dtype: 'float32' });
-        return this.segments.map(() => vector);
-      };
-      return this.addAndNormalize(norm1.streams, gated, affine('weight'), affine('bias'));
-    });
-    const crossed = g.scope('attn2', () => this.attention(`${path}.attn2`, norm2.joined, text));
+    const norm2 = g.scope('norm2', () => this.crossNorm(`${path}.norm2`, afterSelf));
+    const crossed = g.scope('attn2', () => this.attention(`${path}.attn2`, norm2, text));
+    const afterCross = this.add(afterSelf, this.split(Cast(g, crossed, 'float32')));
 
-    const crossUpdate = this.split(Cast(g, crossed, 'float32'));
-    const norm3 = g.scope('norm3', () => this.addAndNormalize(norm2.streams, crossUpdate, ffnScale, ffnShift));
-    const fed = g.scope('ffn', () => this.feedForward(`${path}.ffn`, norm3.joined));
-    return [norm3.streams, this.gate(fed, ffnGate)];
+    const norm3 = g.scope('norm3', () => this.normalize(afterCross, row(4), row(3)));
+    const fed = g.scope('ffn', () => this.feedForward(`${path}.ffn`, norm3));
+    return this.add(afterCross, this.gate(this.split(Cast(g, fed, 'float32')), row(5)));
   }
 
-  /** Adds the update, normalises over D, then multiplies by `scale` and adds `shift`. `joined` is [S, D] in computeDtype. */
-  private addAndNormalize(
-    streams: Streams,
-    update: Streams | undefined,
-    scale: Streams,
-    shift: Streams,
-  ): { streams: Streams; joined: Value } {
-    const { g } = this;
-    const epsilon = this.config.eps;
-    const pairs = streams.map((stream, index): [normalized: Value, sum: Value] =>
-      update === undefined
-        ? [LayerNormalization(g, stream, scale[index]!, shift[index]!, { epsilon }), stream]
-        : SkipLayerNormalization(g, stream, update[index]!, scale[index]!, shift[index]!, { epsilon }),
+  /** The one normalisation with learnt scale and shift; without cross_attn_norm there is none before cross-attention. */
+  private crossNorm(path: string, streams: Streams): Value {
+    if (!this.config.cross_attn_norm) return this.join(streams);
+    const vector = (name: string): Streams => {
+      const value = this.g.weight(this.weights.get(`${path}.${name}`, [this.width]), { dtype: 'float32' });
+      return streams.map(() => value);
+    };
+    return this.normalize(streams, vector('weight'), vector('bias'));
+  }
+
+  /** Normalises over D, multiplies by `scale` and adds `shift`, in one pass -> [S, D] in computeDtype, segments joined. */
+  private normalize(streams: Streams, scale: Streams, shift: Streams): Value {
+    const { g, config } = this;
+    return this.join(
+      streams.map((stream, index) =>
+        LayerNormalization(g, stream, scale[index]!, shift[index]!, { epsilon: config.eps }),
+      ),
     );
-    return { streams: pairs.map(([, sum]) => sum), joined: this.join(pairs.map(([normalized]) => normalized)) };
   }
 
   /** query [S, D], context [S or L, D] -> [S, D], with rotation where `rope` is given. */
@@ -305,7 +277,7 @@ class TransformerEmitter {
   }
 
   /** Video tokens alone -> [1, C, T, h, w]. */
-  private output(streams: Streams, update: Streams | undefined, modulation: Modulation): Value {
+  private output(streams: Streams, modulation: Modulation): Value {
     const { g, config, width } = this;
     const { frames, rows, columns } = this.grid;
     const [pt, ph, pw] = config.patch_size as [number, number, number];
@@ -313,7 +285,7 @@ class TransformerEmitter {
       Streams,
       Streams,
     ];
-    const all = this.addAndNormalize(streams, update, scale, shift).joined;
+    const all = this.normalize(streams, scale, shift);
     const videoTokens = frames * rows * columns;
     const video =
       videoTokens === this.numTokens
@@ -349,10 +321,13 @@ class TransformerEmitter {
     return this.g.weight(this.weights.get(name, [1, rows, this.width]), { dtype: 'float32' });
   }
 
-  /** Multiplies an update [S, D] by the gates of its segments, in float32. */
-  private gate(update: Value, gates: Streams): Streams {
-    const parts = this.split(Cast(this.g, update, 'float32'));
-    return parts.map((part, index) => Mul(this.g, part, gates[index]!));
+  private gate(updates: Streams, gates: Streams): Streams {
+    return updates.map((update, index) => Mul(this.g, update, gates[index]!));
+  }
+
+  /** com.microsoft's SkipLayerNormalization would fuse this with the normalisation after it, and is five times slower than both on a CPU. */
+  private add(streams: Streams, updates: Streams): Streams {
+    return streams.map((stream, index) => Add(this.g, stream, updates[index]!));
   }
 
   /** Segments to one [S, D] in computeDtype. */
