@@ -3,7 +3,6 @@
  * progress, signals and timers work while a network runs.
  */
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { CancelFlag } from './cancellation';
 import type { GenerationEvent, GenerationRequest, GenerationResult } from './generate';
@@ -40,5 +39,5 @@ export function startGeneration(request: GenerationRequest, onEvent: (event: Gen
 }
 
 function typeScriptLoader(): string[] {
-  return ['--import', pathToFileURL(require.resolve('tsx')).href];
+  return ['--require', require.resolve('tsx/cjs')];
 }
