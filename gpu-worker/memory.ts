@@ -82,13 +82,14 @@ export function phaseBytes({ weights, activations }: PhaseMemory): number {
  */
 export function requireMemory({ peak }: MemoryEstimate, available = availableMemory()): void {
   if (peak <= available) return;
-  const rule = `at least ${gigabytes(peak)} for this model at this size`;
-  throw new OutOfMemoryError(mustBe('memory', rule, `${gigabytes(available)} available`).message);
+  const rule = `at least ${byteText(peak)} for this model at this size`;
+  throw new OutOfMemoryError(mustBe('memory', rule, `${byteText(available)} available`).message);
 }
 
-/** 1.5e9 -> "1.5 GB" */
-export function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
+/** 1.5e9 -> "1.50 GB" */
+export function byteText(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
 }
 
 /** The limits of a container count where Node tells them (20.13 and later). */

@@ -4,12 +4,12 @@
  * Frames are encoded as they arrive, so a clip is never whole in memory as pictures; the encoded stream is. The file is written
  * under a temporary name and takes its own when it is complete.
  */
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { VideoEncoder, VideoFrame } from '@napi-rs/webcodecs';
 import { BufferTarget, EncodedPacket, EncodedVideoPacketSource, Mp4OutputFormat, Output } from 'mediabunny';
 import sharp from 'sharp';
 import type { Size } from './images';
 import { toI420 } from './video/i420';
+import { writeWholeFile } from './whole-file';
 
 export interface VideoWriter {
   /** Encode the next frame: float32 [3, height, width], RGB, -1..1. It may be reused once this resolves. */
@@ -68,7 +68,6 @@ export async function openVideoWriter(file: string, size: Size, fps: number): Pr
   });
   encoder.configure({ codec: CODEC, width, height, framerate: fps, bitrateMode: 'quantizer', avc: { format: 'avc' } });
 
-  const temporary = `${file}.partial`;
   let numFrames = 0;
   return {
     async add(frame) {
@@ -97,7 +96,7 @@ export async function openVideoWriter(file: string, size: Size, fps: number): Pr
       encoder.close();
       await output.finalize();
       const bytes = new Uint8Array(target.buffer ?? new ArrayBuffer(0));
-      await writeWhole(file, temporary, bytes);
+      await writeWholeFile(file, bytes);
       return { size: bytes.byteLength, durationSeconds: numFrames / fps };
     },
     abort() {
@@ -118,16 +117,6 @@ export async function writePoster(file: string, frame: Float32Array, { width, he
   const jpeg = await sharp(pixels, { raw: { width, height, channels: 3 } })
     .jpeg({ quality: POSTER_QUALITY, chromaSubsampling: '4:4:4' })
     .toBuffer();
-  await writeWhole(file, `${file}.partial`, jpeg);
+  await writeWholeFile(file, jpeg);
   return jpeg.byteLength;
-}
-
-async function writeWhole(file: string, temporary: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await writeFile(temporary, bytes, { flush: true });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }

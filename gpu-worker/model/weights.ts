@@ -93,6 +93,13 @@ export class Weights {
   names(): string[] {
     return [...this.tensors.keys()];
   }
+
+  /** The types that occur, by safetensors' names, that of most bytes first. */
+  dtypes(): string[] {
+    const bytes = new Map<string, number>();
+    for (const { dtype, length } of this.tensors.values()) bytes.set(dtype, (bytes.get(dtype) ?? 0) + length);
+    return [...bytes.keys()].sort((a, b) => bytes.get(b)! - bytes.get(a)!);
+  }
 }
 
 /**

@@ -1,0 +1,57 @@
+/** What a process says when it ends badly: one line and a code that scripts can tell apart (sysexits.h). */
+import { JobRejected } from '../contract/rejection';
+import { GenerationCanceled } from '../gpu-worker/cancellation';
+import { ModelError, OutOfMemoryError, ProviderError } from '../gpu-worker/errors';
+
+/** The input is at fault: command line, job.json, images, model directory. The same call fails again. */
+export const EXIT_USAGE = 64;
+/** This machine or this program is at fault. */
+export const EXIT_SOFTWARE = 70;
+/** Stopped by Ctrl-C: 128 + SIGINT. */
+export const EXIT_INTERRUPTED = 130;
+
+/** An argument that cannot be; `message` names it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface Ending {
+  readonly exitCode: number;
+  /** One line an error. */
+  readonly lines: readonly string[];
+}
+
+const SYSTEM_ERRORS: Record<string, string> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EMFILE: 'too many open files',
+  EIO: 'input/output error',
+};
+
+export function endingOf(error: unknown): Ending {
+  if (error instanceof GenerationCanceled)
+    return { exitCode: EXIT_INTERRUPTED, lines: ['Stopped; nothing was written.'] };
+  if (error instanceof JobRejected) {
+    return { exitCode: EXIT_USAGE, lines: error.details.map(({ message }) => oneLine(message)) };
+  }
+  if (error instanceof UsageError || error instanceof ModelError || error instanceof ProviderError) {
+    return { exitCode: EXIT_USAGE, lines: [oneLine(error.message)] };
+  }
+  if (error instanceof OutOfMemoryError) return { exitCode: EXIT_SOFTWARE, lines: [oneLine(error.message)] };
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  const reason = code === undefined ? undefined : SYSTEM_ERRORS[code];
+  if (reason) {
+    // What is being written lies in a work folder that nobody knows.
+    const file = (path ?? syscall ?? 'A file').replace(/\.partial-[^/]+\//, '');
+    return { exitCode: EXIT_SOFTWARE, lines: [`${file} must be written whole, got ${code}: ${reason}.`] };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { exitCode: EXIT_SOFTWARE, lines: [`Internal error: ${oneLine(message)}`] };
+}
+
+function oneLine(message: string): string {
+  return message.replaceAll(/\s+/g, ' ').trim();
+}

@@ -1,0 +1,75 @@
+/** The `mv2id` command: arguments in, exit code out. What a command does stands in the file of its name. */
+import { Command, CommanderError, Option } from 'commander';
+import * as limits from '../contract/limits';
+import { EXIT_USAGE, endingOf, UsageError } from './exit-code';
+import { type GenerateOptions, runGenerate } from './generate';
+import { type InspectOptions, runInspect } from './inspect';
+import type { Streams } from './streams';
+
+const PROVIDERS = ['cpu', 'cuda', 'webgpu'];
+const DTYPES = ['float32', 'float16', 'bfloat16'];
+
+/** Runs one command line (without node and script) and returns its exit code. */
+export async function runCommand(args: readonly string[], streams: Streams): Promise<number> {
+  const program = new Command('mv2id');
+  let exitCode = 0;
+  addCommands(program, streams, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its line already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    const ending = endingOf(error);
+    for (const line of ending.lines) streams.stderr.write(`mv2id: ${line}\n`);
+    if (process.env.MV2ID_DEBUG) streams.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+    return ending.exitCode;
+  }
+}
+
+function addCommands(program: Command, streams: Streams, setExitCode: (code: number) => void): void {
+  program
+    .description('Identity-consistent video of a person at large facial angles, from several photos.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'mv2id: ')),
+    });
+  program
+    .command('generate')
+    .description('Make the video of a reference set: a folder with a job.json and the images it names.')
+    .argument('<set folder>')
+    .option('--model <dir>', 'model directory in the diffusers layout (default: models/<model of job.json>)')
+    .option('--out <dir>', 'where the results go (default: out/<name of the set folder>)')
+    .option('--seed <n>', 'in place of input.seed', wholeNumber('--seed', 0, limits.MAX_SEED))
+    .option('--steps <n>', 'in place of input.steps', wholeNumber('--steps', limits.MIN_STEPS, limits.MAX_STEPS))
+    .option('--noise <file>', 'start from this noise (.safetensors or .npy) in place of the seed')
+    .addOption(new Option('--provider <name>', 'what the networks run on').choices(PROVIDERS).default('cpu'))
+    .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES))
+    .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, 1024))
+    .action((setFolder: string, options: GenerateOptions) => runGenerate(setFolder, options, streams));
+  program
+    .command('model')
+    .description('About model directories.')
+    .command('inspect')
+    .description('What a model directory holds, the memory it needs, and whether it can be used; loads no weights.')
+    .argument('<dir>')
+    .option('--width <n>', 'for the memory', wholeNumber('--width', limits.MIN_SIDE, limits.MAX_SIDE))
+    .option('--height <n>', 'for the memory', wholeNumber('--height', limits.MIN_SIDE, limits.MAX_SIDE))
+    .option('--frames <n>', 'for the memory', wholeNumber('--frames', limits.MIN_NUM_FRAMES, limits.MAX_NUM_FRAMES))
+    .option('--references <n>', 'for the memory', wholeNumber('--references', 1, limits.MAX_REFERENCE_IMAGES))
+    .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES).default('float32'))
+    .action(async (dir: string, options: InspectOptions) => setExitCode(await runInspect(dir, options, streams)));
+}
+
+/** A parser of an option's argument. */
+function wholeNumber(name: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new UsageError(`${name} must be a whole number from ${least} to ${most}, got ${text}.`);
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * How far a generation is: one line that rewrites itself on a terminal, plain lines at every tenth where there is none (a log
+ * file, a pipe).
+ */
+
+export interface Progress {
+  /** A stage begins: "Denoising". */
+  begin(label: string): void;
+  /** `done` of `total` of what the stage counts: "step". */
+  update(done: number, total: number, unit: string): void;
+  /** A line of its own, above the bar. */
+  note(line: string): void;
+  /** Nothing more comes; leaves no half line behind. */
+  end(): void;
+}
+
+/** What progress needs of an output stream. */
+export interface ProgressOutput {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+const BAR_WIDTH = 24;
+const ERASE_LINE = '\r\u001b[K';
+
+/** @param now seconds; a clock for tests. */
+export function createProgress(output: ProgressOutput, now = () => performance.now() / 1000): Progress {
+  const isTerminal = output.isTTY === true;
+  let label = '';
+  let startedAt = 0;
+  let tenth = 0;
+  let hasOpenLine = false;
+
+  const closeLine = () => {
+    if (hasOpenLine) output.write('\n');
+    hasOpenLine = false;
+  };
+  return {
+    begin(next) {
+      closeLine();
+      label = next;
+      startedAt = now();
+      tenth = 0;
+      output.write(isTerminal ? `${ERASE_LINE}${label} ...` : `${label} ...\n`);
+      hasOpenLine = isTerminal;
+    },
+    update(done, total, unit) {
+      const secondsPerUnit = (now() - startedAt) / done;
+      const rest = `${done}/${total}  ${seconds(secondsPerUnit)} a ${unit}  ETA ${seconds(secondsPerUnit * (total - done))}`;
+      if (isTerminal) {
+        output.write(
+          `${ERASE_LINE}${label} ${bar(done / total)} ${rest}`.slice(0, (output.columns ?? 80) + ERASE_LINE.length - 1),
+        );
+      } else if (Math.floor((10 * done) / total) > tenth) {
+        output.write(`${label} ${rest}\n`);
+      }
+      tenth = Math.floor((10 * done) / total);
+    },
+    note(line) {
+      closeLine();
+      output.write(`${line}\n`);
+    },
+    end: closeLine,
+  };
+}
+
+/** 0.0123 -> "12 ms", 1.234 -> "1.23 s", 75 -> "1 min 15 s" */
+export function seconds(value: number): string {
+  if (value < 1) return `${Math.round(1000 * value)} ms`;
+  if (value < 60) return `${value.toFixed(value < 10 ? 2 : 0)} s`;
+  const whole = Math.round(value);
+  return whole < 3600
+    ? `${Math.floor(whole / 60)} min ${whole % 60} s`
+    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function bar(share: number): string {
+  const filled = Math.round(BAR_WIDTH * share);
+  return `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}]`;
+}

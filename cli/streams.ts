@@ -1,0 +1,7 @@
+/** Where a command writes: results to stdout, progress and errors to stderr. */
+import type { ProgressOutput } from './progress';
+
+export interface Streams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: ProgressOutput;
+}
