@@ -5,9 +5,12 @@
  * on a thread of their own.
  */
 
-import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { ModelError, OutOfMemoryError, ProviderError } from './errors';
 import type { DType, Graph, Value } from './onnx/graph';
+
+// What goes wrong is thrown; the runtime would print it a second time, over several lines.
+env.logLevel = 'fatal';
 
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
