@@ -6,29 +6,33 @@
  * does not know are refused by name. Defaults are those of the diffusers 0.40 and transformers 5 constructors.
  */
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { fieldErrors } from '../../contract/field-error';
 import { ModelError } from '../errors';
+import { readJson } from './json-file';
 
-const positive = z.int().positive();
+const positive = z.int().positive().meta({ rule: 'a whole number of at least 1' });
+const even = z.int().positive().multipleOf(2).meta({ rule: 'an even number of at least 2' });
+const absent = z.null().default(null).meta({ rule: 'null: image-to-video models are not supported' });
+/** A setting that changes the numbers and that this engine does not do. */
+const off = z.literal(false).nullish();
 
 export const transformerConfigSchema = z
   .object({
-    patch_size: z.array(positive).length(3).default([1, 2, 2]),
+    patch_size: z.array(positive).length(3).default([1, 2, 2]).meta({ rule: 'three whole numbers of at least 1' }),
     num_attention_heads: positive.default(40),
-    attention_head_dim: positive.multipleOf(2).default(128),
+    attention_head_dim: even.default(128),
     in_channels: positive.default(16),
     out_channels: positive.nullish(),
     text_dim: positive.default(4096),
-    freq_dim: positive.multipleOf(2).default(256),
+    freq_dim: even.default(256),
     ffn_dim: positive.default(13824),
     num_layers: positive.default(40),
     cross_attn_norm: z.boolean().default(true),
     eps: z.number().positive().default(1e-6),
-    // Image-to-video models have further layers, which this engine does not emit.
-    image_dim: z.null().default(null),
-    added_kv_proj_dim: z.null().default(null),
+    image_dim: absent,
+    added_kv_proj_dim: absent,
   })
   .transform((config) => ({ ...config, out_channels: config.out_channels ?? config.in_channels }));
 
@@ -39,7 +43,11 @@ export const vaeConfigSchema = z
     z_dim: positive.default(16),
     dim_mult: z.array(positive).min(1).default([1, 2, 4, 4]),
     num_res_blocks: positive.default(2),
-    attn_scales: z.array(z.number()).length(0).default([]),
+    attn_scales: z
+      .array(z.number())
+      .length(0)
+      .default([])
+      .meta({ rule: 'empty: attention within stages is not supported' }),
     temperal_downsample: z.array(z.boolean()).default([false, true, true]),
     latents_mean: z.array(z.number()),
     latents_std: z.array(z.number().positive()),
@@ -90,27 +98,27 @@ const uniPcConfigSchema = z.object({
   disable_corrector: z.array(z.int()).default([]),
   use_flow_sigmas: z.literal(true),
   flow_shift: z.number().positive().default(1),
-  thresholding: z.literal(false).default(false),
+  thresholding: off,
   final_sigmas_type: z.literal('zero').default('zero'),
-  use_karras_sigmas: z.literal(false).nullish(),
-  use_exponential_sigmas: z.literal(false).nullish(),
-  use_beta_sigmas: z.literal(false).nullish(),
-  use_dynamic_shifting: z.literal(false).default(false),
+  use_karras_sigmas: off,
+  use_exponential_sigmas: off,
+  use_beta_sigmas: off,
+  use_dynamic_shifting: off,
 });
 
 const flowMatchEulerConfigSchema = z.object({
   num_train_timesteps: positive.default(1000),
   shift: z.number().positive().default(1),
-  use_dynamic_shifting: z.literal(false).default(false),
-  invert_sigmas: z.literal(false).default(false),
+  use_dynamic_shifting: off,
+  invert_sigmas: off,
   shift_terminal: z.null().default(null),
-  use_karras_sigmas: z.literal(false).nullish(),
-  use_exponential_sigmas: z.literal(false).nullish(),
-  use_beta_sigmas: z.literal(false).nullish(),
-  stochastic_sampling: z.literal(false).default(false),
+  use_karras_sigmas: off,
+  use_exponential_sigmas: off,
+  use_beta_sigmas: off,
+  stochastic_sampling: off,
 });
 
-const component = z.tuple([z.string().nullable(), z.string().nullable()]);
+const component = z.tuple([z.string().nullable(), z.string().nullable()]).meta({ rule: 'a pair of library and class' });
 
 const modelIndexSchema = z.object({
   _class_name: z.literal('WanPipeline'),
@@ -277,46 +285,10 @@ function requireFit({ dir, transformer, transformer2, vae, textEncoder }: ModelD
 }
 
 async function readConfig<Schema extends z.ZodType>(file: string, schema: Schema): Promise<z.output<Schema>> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ModelError(`${file} must be a readable file, got ${error.code}.`, { cause: error });
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new ModelError(`${file} must be JSON, got ${JSON.stringify(text.slice(0, 40))}.`, { cause: error });
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new ModelError(parsed.error.issues.map((issue) => `${file}: ${explain(issue, json)}`).join(' '));
-}
-
-/** "<key> must be <rule>, got <value>." */
-function explain(issue: z.core.$ZodIssue, json: unknown): string {
-  const got = issue.path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
-    json,
-  );
-  return `${issue.path.join('.') || 'its content'} must be ${rule(issue)}, got ${JSON.stringify(got) ?? 'nothing'}.`;
-}
-
-function rule(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return issue.expected === 'int' ? 'a whole number' : `of type ${issue.expected}`;
-    case 'invalid_value':
-      return issue.values.join(' or ');
-    case 'too_small': {
-      const bound = issue.inclusive ? `at least ${issue.minimum}` : `more than ${issue.minimum}`;
-      return issue.origin === 'array' ? `${bound} entries long` : bound;
-    }
-    case 'too_big':
-      return issue.origin === 'array' ? `at most ${issue.maximum} entries long` : `at most ${issue.maximum}`;
-    case 'not_multiple_of':
-      return `a multiple of ${issue.divisor}`;
-    default:
-      return issue.message;
-  }
+  const json = await readJson(file);
+  const errors = fieldErrors(schema, json, 'its content');
+  if (errors.length > 0) throw new ModelError(`${file}: ${errors.map(({ message }) => message).join(' ')}`);
+  return schema.parse(json);
 }
 
 function linear(inputs: number, outputs: number): number {

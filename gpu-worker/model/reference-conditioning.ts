@@ -17,6 +17,7 @@ import { z } from 'zod';
 import { fieldErrors } from '../../contract/field-error';
 import * as limits from '../../contract/limits';
 import { ModelError } from '../errors';
+import { parseJson } from './json-file';
 
 export const REFERENCE_CONDITIONING_FILE_NAME = 'reference_conditioning.json';
 
@@ -125,12 +126,7 @@ export async function readReferenceConditioning(modelDir: string): Promise<Refer
 
 /** @param file name for messages. @throws ModelError */
 export function parseReferenceConditioning(text: string, file: string): ReferenceConditioning {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new ModelError(`${file} must be JSON, got ${JSON.stringify(text.slice(0, 40))}.`, { cause: error });
-  }
+  const json = parseJson(file, text);
   const hasPreset = typeof json === 'object' && json !== null && 'preset' in json;
   if (!hasPreset) return parse(ConditioningSchema, json, file);
   const { preset, ...changes } = parse(PresetFileSchema, json, file);

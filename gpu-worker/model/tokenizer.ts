@@ -6,11 +6,11 @@
  * Rust tokenizers is left: where a tokenizer.json has no such map, U+FEFF splits words, as JavaScript counts it as white space.
  */
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Normalizer, PrecompiledNormalizer, SequenceNormalizer, Tokenizer } from '@huggingface/tokenizers';
 import { ModelError } from '../errors';
 import { CharacterMap } from './character-map';
+import { isRecord, readJson } from './json-file';
 import { cleanPrompt } from './prompt';
 
 export interface TokenizedPrompt {
@@ -35,8 +35,8 @@ export interface PromptTokenizer {
 export async function openTokenizer(dir: string): Promise<PromptTokenizer> {
   const file = join(dir, 'tokenizer.json');
   const configFile = join(dir, 'tokenizer_config.json');
-  const config = await readJson(configFile);
-  const tokenizer = build(file, await readJson(file), config);
+  const config = await readJsonObject(configFile);
+  const tokenizer = build(file, await readJsonObject(file), config);
   const padId = requireToken(tokenizer, configFile, config, 'pad_token');
   const eosId = requireToken(tokenizer, configFile, config, 'eos_token');
   const ends = tokenizer.encode('').ids;
@@ -91,15 +91,8 @@ function requireToken(tokenizer: Tokenizer, file: string, config: Record<string,
   return id;
 }
 
-async function readJson(file: string): Promise<Record<string, unknown>> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ModelError(`${file} must be present, got ${error.code}.`, { cause: error });
-  });
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
-  } catch (error) {
-    throw new ModelError(`${file} must be JSON, got ${JSON.stringify(text.slice(0, 40))}.`, { cause: error });
-  }
-  throw new ModelError(`${file} must hold a JSON object, got ${JSON.stringify(text.slice(0, 40))}.`);
+async function readJsonObject(file: string): Promise<Record<string, unknown>> {
+  const json = await readJson(file);
+  if (isRecord(json)) return json;
+  throw new ModelError(`${file} must hold a JSON object, got ${JSON.stringify(json).slice(0, 40)}.`);
 }

@@ -7,9 +7,10 @@
  */
 
 import type { FileHandle } from 'node:fs/promises';
-import { open, readdir, readFile, realpath } from 'node:fs/promises';
+import { open, readdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ModelError } from '../errors';
+import { isRecord, parseJson, readJson } from './json-file';
 
 /** A tensor's place in a file. */
 export interface TensorRef {
@@ -131,7 +132,7 @@ export async function openWeights(componentDir: string): Promise<Weights> {
 }
 
 async function readShards(componentDir: string, indexFile: string): Promise<Weights> {
-  const weightMap = parseIndex(indexFile, await readFile(indexFile, 'utf8'));
+  const weightMap = await readIndex(indexFile);
   const shards = [...new Set(weightMap.values())].sort();
   const tensors = new Map<string, TensorRef>();
   for (const shard of shards) {
@@ -151,8 +152,8 @@ async function readShards(componentDir: string, indexFile: string): Promise<Weig
   return new Weights(componentDir, tensors);
 }
 
-function parseIndex(indexFile: string, text: string): Map<string, string> {
-  const json = parseJson(indexFile, text);
+async function readIndex(indexFile: string): Promise<Map<string, string>> {
+  const json = await readJson(indexFile);
   const weightMap = isRecord(json) ? json.weight_map : undefined;
   if (!isRecord(weightMap) || Object.values(weightMap).some((shard) => typeof shard !== 'string')) {
     throw new ModelError(`${indexFile}: weight_map must be an object from tensor to file name.`);
@@ -253,18 +254,6 @@ function requireContiguous(file: string, tensors: readonly TensorRef[], dataStar
   if (position !== fileSize) {
     throw new ModelError(`${file} must end with its last tensor at byte ${position}, got ${fileSize} bytes.`);
   }
-}
-
-function parseJson(what: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ModelError(`${what} must be JSON, got ${JSON.stringify(text.slice(0, 40))}.`, { cause: error });
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -47,7 +47,7 @@ test('a cut prompt keeps its end, and says how much was cut', async () => {
 });
 
 test.each([
-  ['no files', undefined, undefined, /tokenizer_config\.json must be present, got ENOENT/],
+  ['no files', undefined, undefined, /tokenizer_config\.json must be a readable file, got ENOENT/],
   ['no tokenizer', {}, { pad_token: '<pad>' }, /tokenizer\.json must describe a tokenizer/],
 ])('%s: named error', async (name, tokenizer, config, message) => {
   const dir = tokenizer === undefined ? join(folder, name) : write(name, tokenizer, config);
