@@ -24,6 +24,11 @@ export interface SessionOptions {
   readonly provider: Provider;
   /** Threads that one operator may use; the number of cores unless given. */
   readonly numThreads?: number;
+  /**
+   * Keep the memory of intermediate values between runs (CPU): faster for small values; for large ones, whose pages cost little
+   * beside the work on them, it only raises the peak. True unless given.
+   */
+  readonly memoryArena?: boolean;
 }
 
 /** What a graph declares: a run is checked against it before the runtime sees it. */
@@ -65,11 +70,15 @@ export class Session {
  * @throws OutOfMemoryError when the weights do not fit.
  * @throws ModelError when a weight file vanished or changed under us.
  */
-export async function createSession(graph: Graph, { provider, numThreads }: SessionOptions): Promise<Session> {
+export async function createSession(
+  graph: Graph,
+  { provider, numThreads, memoryArena = true }: SessionOptions,
+): Promise<Session> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: [provider],
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    enableCpuMemArena: memoryArena,
+    logSeverityLevel: 4,
     ...(numThreads === undefined ? {} : { intraOpNumThreads: numThreads }),
     extra: {
       session: {
