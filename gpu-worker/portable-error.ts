@@ -10,6 +10,8 @@ export interface PortableError {
   readonly stack: string | undefined;
   /** Of the operating system (`ENOSPC`) or of a rejection. */
   readonly code: string | undefined;
+  /** The file that an error of the operating system is about. */
+  readonly path: string | undefined;
   readonly details: readonly FieldError[];
 }
 
@@ -17,17 +19,17 @@ const PLAIN_CLASSES = { ModelError, OutOfMemoryError, ProviderError, GenerationC
 
 export function toPortable(error: unknown): PortableError {
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-  const { code } = error as { code?: string };
-  return { name, message, stack, code, details: error instanceof JobRejected ? error.details : [] };
+  const { code, path } = error as NodeJS.ErrnoException;
+  return { name, message, stack, code, path, details: error instanceof JobRejected ? error.details : [] };
 }
 
 /** The error again, of its own class. */
-export function fromPortable({ name, message, stack, code, details }: PortableError): Error {
+export function fromPortable({ name, message, stack, code, path, details }: PortableError): Error {
   const [first, ...rest] = details;
   const error =
     name === 'JobRejected' && first
       ? new JobRejected(code as RejectionCode, [first, ...rest])
       : new (PLAIN_CLASSES[name as keyof typeof PLAIN_CLASSES] ?? Error)(message);
   if (stack !== undefined) error.stack = stack;
-  return code === undefined ? error : Object.assign(error, { code });
+  return Object.assign(error, code !== undefined && { code }, path !== undefined && { path });
 }

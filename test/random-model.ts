@@ -2,7 +2,7 @@
  * Whole model directories with random weights, tiny by default: the real classes, for tests that need all of them together.
  * Names and shapes of the tensors are those that the emitters ask for; parity with diffusers is tested elsewhere.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { textEncoderConfigSchema, transformerConfigSchema, vaeConfigSchema } from '../gpu-worker/model/config';
 import { emitTextEncoder } from '../gpu-worker/model/text-encoder';
@@ -19,6 +19,10 @@ export interface RandomModelOptions {
   readonly scheduler?: { className: string; config: Record<string, unknown> };
   /** Contents of reference_conditioning.json; null leaves the file out. */
   readonly conditioning?: unknown;
+  /** model_max_length of the tokenizer; 16 unless given. */
+  readonly textLength?: number;
+  /** Weights are holes in sparse files, read as zeros: any size, for tests that only look at headers. */
+  readonly sparse?: boolean;
   /** Adds a second expert (Wan 2.2) below this share of the timesteps. */
   readonly boundaryRatio?: number;
 }
@@ -90,6 +94,7 @@ class AskedWeights extends Weights {
 
 /** Writes the directory and returns its path. */
 export function writeRandomModel(dir: string, options: RandomModelOptions = {}): string {
+  const writeWeights = options.sparse ? writeSparseWeights : writeRandomWeights;
   const tokenizer = readGoldenJson<{ tokenizer: unknown; tokenizer_config: Record<string, unknown> }>('tokenizer-toy');
   const transformer = { ...TRANSFORMER, ...options.transformer };
   const vae = { ...VAE, ...options.vae };
@@ -107,7 +112,10 @@ export function writeRandomModel(dir: string, options: RandomModelOptions = {}):
     scheduler: ['diffusers', scheduler.className],
   });
   writeJson(dir, 'tokenizer/tokenizer.json', tokenizer.tokenizer);
-  writeJson(dir, 'tokenizer/tokenizer_config.json', { ...tokenizer.tokenizer_config, model_max_length: 16 });
+  writeJson(dir, 'tokenizer/tokenizer_config.json', {
+    ...tokenizer.tokenizer_config,
+    model_max_length: options.textLength ?? 16,
+  });
   writeJson(dir, 'scheduler/scheduler_config.json', scheduler.config);
   writeJson(dir, 'transformer/config.json', transformer);
   writeJson(dir, 'vae/config.json', vae);
@@ -156,7 +164,7 @@ function askedShapes(emit: (weights: Weights) => void): ReadonlyMap<string, read
 }
 
 /** Values that keep signals near 1 through any depth: norms about 1, the rest scaled by fan-in. */
-function writeWeights(dir: string, file: string, shapes: ReadonlyMap<string, readonly number[]>): void {
+function writeRandomWeights(dir: string, file: string, shapes: ReadonlyMap<string, readonly number[]>): void {
   const tensors = [...shapes].map(([name, shape]) => {
     const isNorm = /gamma|norm.*weight|layer_norm/.test(name);
     const fanIn = count(shape) / shape[0]!;
@@ -164,6 +172,20 @@ function writeWeights(dir: string, file: string, shapes: ReadonlyMap<string, rea
     return { name, shape: [...shape], data: randomTensor(`${file}/${name}`, count(shape), isNorm ? 1 : 0, scale) };
   });
   writeSafetensors(path.join(dir, file), tensors);
+}
+
+function writeSparseWeights(dir: string, file: string, shapes: ReadonlyMap<string, readonly number[]>): void {
+  let end = 0;
+  const entries = [...shapes].map(([name, shape]) => {
+    const start = end;
+    end += 2 * count(shape);
+    return [name, { dtype: 'BF16', shape, data_offsets: [start, end] }] as const;
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(path.join(dir, file), Buffer.concat([length, header]));
+  truncateSync(path.join(dir, file), length.length + header.length + end);
 }
 
 function writeJson(dir: string, file: string, value: unknown): void {

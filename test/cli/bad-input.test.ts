@@ -1,0 +1,95 @@
+/**
+ * What bad input gets: one clear line an error, the exit code, and nothing written. The lines are compared with docs/errors.md;
+ * `UPDATE_DOCS=1 npx jest test/cli/bad-input` rewrites that table, to be read before it is committed.
+ */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runCommand } from '../../cli/mv2id';
+import { writeRandomModel } from '../random-model';
+import { writeReferenceSet } from '../reference-set';
+import { type BadInput, type Lab, SECTIONS } from './bad-input-cases';
+
+const DOCUMENT = path.resolve(__dirname, '../../docs/errors.md');
+
+const INTRODUCTION = `# What bad input gets
+
+One line on stderr for each thing that is wrong, naming the field or the file; exit code 64 where the input is at fault (the same
+call fails again), 70 where the machine or the program is, 130 after Ctrl-C. Nothing is left in the out folder. A stack trace is
+printed only with \`MV2ID_DEBUG=1\`.
+
+SET, MODEL and OUT stand for the folders of the call \`mv2id generate SET --model MODEL --out OUT\`. This page is written by
+\`test/cli/bad-input.test.ts\`, which runs every row.
+`;
+
+let folder: string;
+let good: Lab;
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'mv2id-bad-'));
+  good = { set: path.join(folder, 'set'), model: path.join(folder, 'model'), out: path.join(folder, 'out') };
+  await writeReferenceSet(good.set);
+  writeRandomModel(good.model);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('the good set of these cases is good', async () => {
+  const { exitCode, stderr, lab } = await run({ title: 'none', exitCode: 64, spoil: () => ({}) });
+  expect(stderr).not.toContain('mv2id:');
+  expect(exitCode).toBe(0);
+  expect(readdirSync(lab.out).sort()).toEqual(['job.json', 'poster.jpg', 'video.mp4']);
+});
+
+const rows = new Map<BadInput, string[]>();
+
+describe.each(SECTIONS.map((section) => [section.title, section.cases] as const))('%s', (_title, cases) => {
+  test.each(cases.map((item) => [item.title, item] as const))('%s', async (_name, item) => {
+    const { exitCode, stdout, stderr, lab } = await run(item);
+    const lines = stderr.split('\n').filter((line) => line.startsWith('mv2id: '));
+    rows.set(item, lines);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(exitCode).toBe(item.exitCode);
+    expect(stdout).toBe('');
+    expect(stderr).not.toMatch(/^ +at .*:\d+:\d+/m); // a stack trace
+    expect(lines.join()).not.toMatch(/Internal error|undefined|\[object/);
+    expect(existsSync(lab.out) ? readdirSync(lab.out) : []).toEqual([]);
+  });
+});
+
+test('docs/errors.md says what the command says', () => {
+  const tables = SECTIONS.map(({ title, cases }) => {
+    const body = cases.map((item) => {
+      const messages = (rows.get(item) ?? []).map((line) => `\`${line.replaceAll('|', '\\|')}\``);
+      return `| ${item.title} | ${messages.join('<br>')} | ${item.exitCode} |`;
+    });
+    return [`## ${title}`, '', '| Input | Message | Exit code |', '| --- | --- | --- |', ...body].join('\n');
+  });
+  const text = `${[INTRODUCTION.trimEnd(), ...tables].join('\n\n')}\n`;
+  if (process.env.UPDATE_DOCS) {
+    mkdirSync(path.dirname(DOCUMENT), { recursive: true });
+    writeFileSync(DOCUMENT, text);
+  }
+  expect(readFileSync(DOCUMENT, 'utf8')).toBe(text);
+});
+
+async function run(item: BadInput) {
+  const home = mkdtempSync(path.join(folder, 'case-'));
+  const lab: Lab = { set: path.join(home, 'set'), model: path.join(home, 'model'), out: path.join(home, 'out') };
+  cpSync(good.set, lab.set, { recursive: true });
+  cpSync(good.model, lab.model, { recursive: true });
+  const { more = [], args = ['generate', lab.set, '--model', lab.model, '--out', lab.out] } = await item.spoil(lab);
+  let stdout = '';
+  let stderr = '';
+  const exitCode = await runCommand([...args, ...more], {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+  });
+  const named = stderr
+    .replaceAll(lab.set, 'SET')
+    .replaceAll(lab.model, 'MODEL')
+    .replaceAll(lab.out, 'OUT')
+    // What this machine has, and where its library was built, differ elsewhere.
+    .replaceAll(/[\d.]+ [kMG]B available/g, 'N GB available')
+    .replaceAll(/(got cuda: ).*/g, '$1...');
+  return { exitCode, stdout, stderr: named, lab };
+}
