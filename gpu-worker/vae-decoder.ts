@@ -4,7 +4,7 @@
  */
 
 import type { VaeConfig } from './model/config';
-import { emitVaeDecoder, type VaeDecoderOptions } from './model/vae';
+import { emitVaeDecoder, temporalFactor, type VaeDecoderOptions } from './model/vae';
 import { nextCacheInput } from './model/vae-time';
 import type { Weights } from './model/weights';
 import type { Graph } from './onnx/graph';
@@ -16,14 +16,19 @@ export interface VaeDecoderSettings extends Omit<VaeDecoderOptions, 'chunk'> {
   readonly session: SessionOptions;
 }
 
+/** Intermediate values above this are better given back than kept, see SessionOptions.memoryArena. */
+const LARGE_VALUE_BYTES = 16 * 1024 * 1024;
+/** Each session has a copy of the weights: below this, all stay for the next clip; above, one at a time is held. */
+const SMALL_WEIGHTS_BYTES = 64 * 1024 * 1024;
+
 interface Piece {
   readonly graph: Graph;
   readonly session: Session;
 }
 
-/** Sessions are made when they are first needed and live until `release`. */
+/** Sessions are loaded when they are first needed. */
 export class VaeDecoder {
-  private readonly pieces = new Map<string, Promise<Piece>>();
+  private readonly pieces = new Map<string, Piece>();
 
   constructor(
     private readonly config: VaeConfig,
@@ -53,19 +58,29 @@ export class VaeDecoder {
   }
 
   async release(): Promise<void> {
-    const pieces = await Promise.all(this.pieces.values());
+    for (const { session } of this.pieces.values()) await session.release();
     this.pieces.clear();
-    for (const { session } of pieces) await session.release();
   }
 
-  private piece(chunk: 'first' | 'next', numLatentFrames: number): Promise<Piece> {
+  private async piece(chunk: 'first' | 'next', numLatentFrames: number): Promise<Piece> {
     const key = `${chunk} ${numLatentFrames}`;
     const present = this.pieces.get(key);
     if (present !== undefined) return present;
+    if (this.weights.byteSize > SMALL_WEIGHTS_BYTES) await this.release();
     const graph = emitVaeDecoder(this.config, this.weights, { ...this.settings, chunk, numLatentFrames });
-    const piece = createSession(graph, this.settings.session).then((session) => ({ graph, session }));
+    const memoryArena = this.largestValueBytes(numLatentFrames) < LARGE_VALUE_BYTES;
+    const piece = { graph, session: await createSession(graph, { memoryArena, ...this.settings.session }) };
     this.pieces.set(key, piece);
     return piece;
+  }
+
+  /** Of the last stage, whose frames are as large as they get. */
+  private largestValueBytes(numLatentFrames: number): number {
+    const { decoder_base_dim, dim_mult } = this.config;
+    const { latentHeight, latentWidth } = this.settings;
+    const scale = 2 ** (dim_mult.length - 1);
+    const area = latentHeight * scale * latentWidth * scale;
+    return 4 * decoder_base_dim * dim_mult[0]! * numLatentFrames * temporalFactor(this.config) * area;
   }
 }
 

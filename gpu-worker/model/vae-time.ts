@@ -13,7 +13,7 @@
  */
 
 import type { Graph, Value } from '../onnx/graph';
-import { Add, Cast, Concat, Conv, Pad, Slice, Squeeze } from '../onnx/ops';
+import { Add, Cast, Concat, Conv, Gather, Pad, Slice } from '../onnx/ops';
 import type { Weights } from './weights';
 
 /** Frames that a temporal kernel of 3 looks back. */
@@ -103,10 +103,15 @@ function sumOfTaps(
   return [2, 1, 0].reduce<Value | undefined>((sum, tap) => {
     const input = inputs[tap];
     if (input === undefined) return sum;
-    const weight = Squeeze(g, Slice(g, kernel, { axis: 2, start: tap, end: tap + 1 }), [2]);
+    const weight = Gather(g, kernel, tapIndex(g, tap), { axis: 2 });
     const term = Conv(g, input, weight, tap === 2 ? bias : undefined, { pads });
     return sum === undefined ? term : Add(g, sum, term);
   }, undefined)!;
+}
+
+/** A 0-dimensional index, so that Gather drops the axis: one folded copy of a tap, where Slice and Squeeze would leave two. */
+function tapIndex(g: Graph, tap: number): Value {
+  return g.scalar(tap, 'int64');
 }
 
 function withCache({ g }: VaeGraph, path: string, x: Value): Value {
