@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { fieldErrors } from '../../contract/field-error';
 import { ModelError } from '../errors';
+import { type FlowMatchEulerConfig, flowMatchEulerConfigSchema } from '../schedulers/flow-match-euler-discrete';
+import { type UniPcConfig, uniPcConfigSchema } from '../schedulers/uni-pc-multistep';
 import { readJson } from './json-file';
 
 const positive = z.int().positive().meta({ rule: 'a whole number of at least 1' });
 const even = z.int().positive().multipleOf(2).meta({ rule: 'an even number of at least 2' });
 const absent = z.null().default(null).meta({ rule: 'null: image-to-video models are not supported' });
-/** A setting that changes the numbers and that this engine does not do. */
-const off = z.literal(false).nullish();
 
 export const transformerConfigSchema = z
   .object({
@@ -88,36 +88,6 @@ export const textEncoderConfigSchema = z.object({
   feed_forward_proj: z.enum(['gated-gelu', 'relu']).default('gated-gelu'),
 });
 
-const uniPcConfigSchema = z.object({
-  num_train_timesteps: positive.default(1000),
-  solver_order: z.union([z.literal(1), z.literal(2)]).default(2),
-  prediction_type: z.literal('flow_prediction'),
-  predict_x0: z.literal(true).default(true),
-  solver_type: z.literal('bh2').default('bh2'),
-  lower_order_final: z.boolean().default(true),
-  disable_corrector: z.array(z.int()).default([]),
-  use_flow_sigmas: z.literal(true),
-  flow_shift: z.number().positive().default(1),
-  thresholding: off,
-  final_sigmas_type: z.literal('zero').default('zero'),
-  use_karras_sigmas: off,
-  use_exponential_sigmas: off,
-  use_beta_sigmas: off,
-  use_dynamic_shifting: off,
-});
-
-const flowMatchEulerConfigSchema = z.object({
-  num_train_timesteps: positive.default(1000),
-  shift: z.number().positive().default(1),
-  use_dynamic_shifting: off,
-  invert_sigmas: off,
-  shift_terminal: z.null().default(null),
-  use_karras_sigmas: off,
-  use_exponential_sigmas: off,
-  use_beta_sigmas: off,
-  stochastic_sampling: off,
-});
-
 const component = z.tuple([z.string().nullable(), z.string().nullable()]).meta({ rule: 'a pair of library and class' });
 
 const modelIndexSchema = z.object({
@@ -135,8 +105,6 @@ const modelIndexSchema = z.object({
 export type TransformerConfig = z.infer<typeof transformerConfigSchema>;
 export type VaeConfig = z.infer<typeof vaeConfigSchema>;
 export type TextEncoderConfig = z.infer<typeof textEncoderConfigSchema>;
-export type UniPcConfig = z.infer<typeof uniPcConfigSchema>;
-export type FlowMatchEulerConfig = z.infer<typeof flowMatchEulerConfigSchema>;
 
 export type SchedulerConfig =
   | { readonly className: 'UniPCMultistepScheduler'; readonly config: UniPcConfig }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Scheduler } from '../scheduler';
 import { parseSchedulerConfig, switchedOff } from './settings';
 
-const ConfigSchema = z.object({
+export const flowMatchEulerConfigSchema = z.object({
   num_train_timesteps: z.int().positive().default(1000),
   shift: z.number().positive().default(1),
   use_dynamic_shifting: switchedOff,
@@ -18,10 +18,12 @@ const ConfigSchema = z.object({
   stochastic_sampling: switchedOff,
 });
 
+export type FlowMatchEulerConfig = z.output<typeof flowMatchEulerConfigSchema>;
+
 const f32 = Math.fround;
 
 export function createFlowMatchEulerDiscrete(config: unknown, numInferenceSteps: number): Scheduler {
-  const { num_train_timesteps, shift } = parseSchedulerConfig(ConfigSchema, config);
+  const { num_train_timesteps, shift } = parseSchedulerConfig(flowMatchEulerConfigSchema, config);
   const sigmas = shiftedSigmas(num_train_timesteps, shift, numInferenceSteps);
   let stepIndex = 0;
   return {

@@ -4,10 +4,7 @@ import { fieldErrors } from '../../contract/field-error';
 import { ModelError } from '../errors';
 
 /** An option that is supported only switched off: absent, null or false. */
-export const switchedOff = z
-  .union([z.literal(false), z.null()])
-  .optional()
-  .meta({ rule: 'absent, null or false (not supported)' });
+export const switchedOff = z.literal(false).nullish().meta({ rule: 'absent, null or false (not supported)' });
 
 /** @throws ModelError naming every key that is wrong. */
 export function parseSchedulerConfig<Schema extends z.ZodType>(schema: Schema, config: unknown): z.output<Schema> {

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { Scheduler, SchedulerState } from '../scheduler';
 import { parseSchedulerConfig, switchedOff } from './settings';
 
-const ConfigSchema = z.object({
+export const uniPcConfigSchema = z.object({
   num_train_timesteps: z.int().positive().default(1000),
   solver_order: z.int().min(1).max(3).default(2),
   solver_type: z.enum(['bh1', 'bh2']).default('bh2'),
@@ -30,7 +30,7 @@ const ConfigSchema = z.object({
   use_dynamic_shifting: switchedOff,
   shift_terminal: switchedOff,
 });
-type Config = z.output<typeof ConfigSchema>;
+export type UniPcConfig = z.output<typeof uniPcConfigSchema>;
 
 /** A whole sigma of 1 would make ln(alpha) infinite. */
 const SIGMA_EPSILON = 1e-6;
@@ -38,7 +38,7 @@ const SIGMA_EPSILON = 1e-6;
 const f32 = Math.fround;
 
 export function createUniPCMultistep(config: unknown, numInferenceSteps: number): Scheduler {
-  return new UniPCMultistep(parseSchedulerConfig(ConfigSchema, config), numInferenceSteps);
+  return new UniPCMultistep(parseSchedulerConfig(uniPcConfigSchema, config), numInferenceSteps);
 }
 
 class UniPCMultistep implements Scheduler {
@@ -55,7 +55,7 @@ class UniPCMultistep implements Scheduler {
   private warmup = 0;
 
   constructor(
-    private readonly config: Config,
+    private readonly config: UniPcConfig,
     private readonly numInferenceSteps: number,
   ) {
     const { num_train_timesteps, flow_shift } = config;

@@ -161,7 +161,12 @@ describe('what this engine does not do is refused by file and key', () => {
       { scheduler: ['diffusers', 'DDIMScheduler'] },
       'scheduler must be UniPCMultistepScheduler or FlowMatchEulerDiscreteScheduler, got DDIMScheduler.',
     ],
-    ['a component that is missing', 'model_index.json', { vae: undefined }, 'vae must be a pair of library and class, got nothing.'],
+    [
+      'a component that is missing',
+      'model_index.json',
+      { vae: undefined },
+      'vae must be a pair of library and class, got nothing.',
+    ],
     [
       'an image model',
       'transformer/config.json',
@@ -238,7 +243,7 @@ describe('what this engine does not do is refused by file and key', () => {
       'Karras sigmas',
       'scheduler/scheduler_config.json',
       { use_karras_sigmas: true },
-      'use_karras_sigmas must be false, got true.',
+      'use_karras_sigmas must be absent, null or false (not supported), got true.',
     ],
   ];
 
