@@ -15,6 +15,16 @@ from training.files import read_config
 from training.sample import load_model
 
 
+# v = neither + image * (references - neither) + text * (text_references - references), as one weight a branch.
+GUIDANCE = {
+    "branches": [
+        {"name": "text_references", "text": True, "references": True, "weight": {"constant": 0, "text": 1, "image": 0}},
+        {"name": "references", "text": False, "references": True, "weight": {"constant": 0, "text": -1, "image": 1}},
+        {"name": "neither", "text": False, "references": False, "weight": {"constant": 1, "text": 0, "image": -1}},
+    ]
+}
+
+
 def write_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
@@ -46,6 +56,23 @@ def main():
             "tokenizer": ["transformers", "T5TokenizerFast"],
             "transformer": ["diffusers", "WanTransformer3DModel"],
             "vae": ["diffusers", "AutoencoderKLWan"],
+        },
+    )
+    data = config["data"]
+    write_json(
+        out / "reference_conditioning.json",
+        {
+            "version": 1,
+            **config["reference_conditioning"],
+            "guidance": GUIDANCE,
+            "defaults": {
+                "negative_prompt": "",
+                "width": data["size"],
+                "height": data["size"],
+                "num_frames": data["num_frames"],
+                "fps": data["fps"],
+                **config.get("generation", {"steps": 20, "guidance": {"text": 2.0, "image": 1.5}}),
+            },
         },
     )
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
