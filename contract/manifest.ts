@@ -14,7 +14,7 @@ import { JobRejected } from './rejection';
 
 export const MANIFEST_FILE_NAME = 'job.json';
 
-/** Angle at which a reference shows the head, as its uploader sees it; left and right are the subject's own. */
+/** Where the head of a reference is turned to, as its uploader sees it; left and right are the subject's own. */
 export const VIEWS = ['front', 'left_45', 'left_profile', 'right_45', 'right_profile', 'up', 'down', 'back'] as const;
 
 /** A plain file name of an image: no folder, no leading dot, no control character. */
