@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+# One thread: sums come out in one order, so that writing a golden file again gives the same bytes on the same machine.
+torch.set_num_threads(1)
+
 FIXTURES = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "parity"
 
 

@@ -18,7 +18,7 @@ from reference_pipeline import Job, Parts, decode, sample_latents
 from scheduler import WAN_UNIPC
 from tokenizer import toy
 from vae import CASES as VAE_CASES
-from vae import statistics
+from vae import statistics, written_config
 
 TRANSFORMER = {
     "patch_size": [1, 4, 4],
@@ -95,7 +95,7 @@ def main() -> None:
     text_encoder = UMT5EncoderModel(text_config).eval()
     components = {
         "transformer": {"config": {"_class_name": "WanTransformer3DModel", **TRANSFORMER}, "weights": randomise(transformer, "pipeline/transformer")},
-        "vae": {"config": {"_class_name": "AutoencoderKLWan", **dict(vae.config)}, "weights": randomise(vae, "pipeline/vae")},
+        "vae": {"config": written_config(vae), "weights": randomise(vae, "pipeline/vae")},
         "text_encoder": {"config": {**text_config.to_diff_dict(), "architectures": ["UMT5EncoderModel"]}, "weights": randomise(text_encoder, "pipeline/text_encoder")},
     }
     latent_size = [SIZE["height"] // 8, SIZE["width"] // 8]

@@ -37,6 +37,23 @@ CASES = {
         "decode_frames": [1, 5],
         "latent_size": [3, 2],
     },
+    "patch-4": {
+        # The proportions of mv2id-tiny: large patches, a first stage wider than base_dim.
+        "config": {
+            "base_dim": 4,
+            "z_dim": 6,
+            "dim_mult": [2, 2, 3],
+            "num_res_blocks": 1,
+            "temperal_downsample": [True, True],
+            "patch_size": 4,
+            "in_channels": 48,
+            "out_channels": 48,
+            "scale_factor_spatial": 16,
+        },
+        "encode_frames": [1, 9],
+        "decode_frames": [3],
+        "latent_size": [2, 1],
+    },
     "time-first": {
         "config": {
             "base_dim": 4,
@@ -81,6 +98,11 @@ def statistics(z_dim: int) -> dict:
     }
 
 
+def written_config(vae: AutoencoderKLWan) -> dict:
+    """As config.json has it, without the keys that diffusers adds for itself."""
+    return {"_class_name": "AutoencoderKLWan", **{key: value for key, value in vae.config.items() if not key.startswith("_")}}
+
+
 def normalised_mode(vae: AutoencoderKLWan, sample: torch.Tensor) -> torch.Tensor:
     """[B, 3, F, H, W] in [-1, 1] -> [B, z, T, h, w], the latent the transformer sees."""
     mean, std = (torch.tensor(values).view(1, -1, 1, 1, 1) for values in (vae.config.latents_mean, vae.config.latents_std))
@@ -115,7 +137,7 @@ def main() -> None:
             tensors[f"decode/{frames}"] = decoded(vae, latents)
         clamped = float((tensors[f"decode/{frames}"].abs() == 1).float().mean())
         print(f"{name}: decode std {tensors[f'decode/{frames}'].std():.3f}, clamped {clamped:.2f}, encode std {tensors[next(iter(tensors))].std():.3f}")
-        metadata = {"prefix": prefix, "config": {"_class_name": "AutoencoderKLWan", **dict(vae.config)}, "height": height, "width": width, "weights": weights}
+        metadata = {"prefix": prefix, "config": written_config(vae), "height": height, "width": width, "weights": weights}
         write_golden(f"vae-{name}", metadata, tensors)
 
 

@@ -24,7 +24,7 @@ interface VaeGolden {
   weights: WeightSpec[];
 }
 
-const CASES = ['wan21', 'flat-z16', 'tiny', 'time-first', 'wan22'];
+const CASES = ['wan21', 'flat-z16', 'tiny', 'patch-4', 'time-first', 'wan22'];
 const SESSION = { provider: 'cpu', numThreads: 1 } as const;
 const TOLERANCE = 1e-4;
 
