@@ -10,7 +10,8 @@
  * sequence, with k = 2 the video and the references. Residual streams are kept a segment each, so that scale and shift are plain
  * vectors and fuse into the normalisation; linear layers and attention see all segments joined.
  *
- * Residual streams, normalisation and modulation are float32 whatever `computeDtype` is, as diffusers keeps them.
+ * Residual streams, normalisation and modulation are float32 whatever `computeDtype` is. diffusers computes them so as well, but
+ * rounds the stream after every addition.
  */
 
 import { ModelError } from '../errors';

@@ -177,30 +177,28 @@ export class Graph {
   }
 
   /**
-   * Appends a node and gives its results. `inputs` and `outputs` may hold undefined for an optional one that is left out;
-   * only the outputs that are there come back. Operators call this after their own checks.
+   * Appends a node and gives its results. `inputs` may hold undefined for an optional input that is left out.
+   * Operators call this after their own checks.
    */
   node(
     opType: string,
     inputs: readonly (Value | undefined)[],
     attributes: Readonly<Record<string, Attribute>>,
-    outputs: readonly (ResultType | undefined)[],
+    outputs: readonly ResultType[],
     { domain = '' }: { readonly domain?: string } = {},
   ): Value[] {
     const name = this.nextNodeName(opType);
     for (const input of inputs) if (input !== undefined) this.requireKnown(name, input);
     this.nodeNames.set(this.path(opType), (this.nodeNames.get(this.path(opType)) ?? 0) + 1);
 
-    const outputNames = outputs.map((output, index) => {
-      if (output === undefined) return '';
-      return outputs.length === 1 ? `${name}:out` : `${name}:out${index}`;
-    });
-    const values = outputs.flatMap((output, index) =>
-      output === undefined ? [] : [this.define(outputNames[index]!, output.dtype, output.shape)],
+    const values = outputs.map(({ dtype, shape }, index) =>
+      this.define(outputs.length === 1 ? `${name}:out` : `${name}:out${index}`, dtype, shape),
     );
     const inputNames = inputs.map((input) => input?.name ?? '');
     while (inputNames.at(-1) === '') inputNames.pop();
-    this.nodes.push(nodeProto({ name, opType, domain, inputs: inputNames, outputs: outputNames, attributes }));
+    this.nodes.push(
+      nodeProto({ name, opType, domain, inputs: inputNames, outputs: values.map((value) => value.name), attributes }),
+    );
     this.flow.push({ opType, inputs: inputs.filter((input) => input !== undefined), outputs: values });
     return values;
   }

@@ -1,39 +1,23 @@
 /** Element by element, with numpy's broadcasting. */
 
 import { castTarget, type DType, type Graph, type Value } from '../graph';
-import { broadcastShapes, describe, requireFloat, requireSameDType } from './shapes';
+import { broadcastShapes, requireFloat, requireSameDType } from './shapes';
 
 export const Add = (g: Graph, a: Value, b: Value): Value => binary(g, 'Add', a, b);
 export const Sub = (g: Graph, a: Value, b: Value): Value => binary(g, 'Sub', a, b);
 export const Mul = (g: Graph, a: Value, b: Value): Value => binary(g, 'Mul', a, b);
 export const Div = (g: Graph, a: Value, b: Value): Value => binary(g, 'Div', a, b);
 export const Max = (g: Graph, a: Value, b: Value): Value => binary(g, 'Max', a, b);
-export const Min = (g: Graph, a: Value, b: Value): Value => binary(g, 'Min', a, b);
-
-/** bool result, as Where's condition wants it. */
-export const Equal = (g: Graph, a: Value, b: Value): Value => binary(g, 'Equal', a, b, 'bool');
-export const Less = (g: Graph, a: Value, b: Value): Value => binary(g, 'Less', a, b, 'bool');
-export const Greater = (g: Graph, a: Value, b: Value): Value => binary(g, 'Greater', a, b, 'bool');
 
 export const Sqrt = (g: Graph, x: Value): Value => unary(g, 'Sqrt', x);
 export const Reciprocal = (g: Graph, x: Value): Value => unary(g, 'Reciprocal', x);
-export const Exp = (g: Graph, x: Value): Value => unary(g, 'Exp', x);
 export const Sin = (g: Graph, x: Value): Value => unary(g, 'Sin', x);
 export const Cos = (g: Graph, x: Value): Value => unary(g, 'Cos', x);
-export const Neg = (g: Graph, x: Value): Value => unary(g, 'Neg', x);
 
 /** Limits `x` to `min`..`max`, both included. */
 export function Clip(g: Graph, x: Value, min: number, max: number): Value {
   if (!(min <= max)) g.fail('Clip', `min must not exceed max, got ${min} and ${max}.`);
   return g.node('Clip', [x, g.scalar(min, x.dtype), g.scalar(max, x.dtype)], {}, [x])[0]!;
-}
-
-/** `x` where `condition` holds, `y` elsewhere. */
-export function Where(g: Graph, condition: Value, x: Value, y: Value): Value {
-  if (condition.dtype !== 'bool') g.fail('Where', `its condition must be bool, got ${describe(condition)}.`);
-  const dtype = requireSameDType(g, 'Where', x, y);
-  const shape = broadcastShapes(g, 'Where', condition, x, y);
-  return g.node('Where', [condition, x, y], {}, [{ dtype, shape }])[0]!;
 }
 
 /** Gives `x` itself where it has that dtype already. */
@@ -42,10 +26,10 @@ export function Cast(g: Graph, x: Value, dtype: DType): Value {
   return g.node('Cast', [x], { to: castTarget(dtype) }, [{ dtype, shape: x.shape }])[0]!;
 }
 
-function binary(g: Graph, opType: string, a: Value, b: Value, resultType?: DType): Value {
+function binary(g: Graph, opType: string, a: Value, b: Value): Value {
   const dtype = requireSameDType(g, opType, a, b);
   const shape = broadcastShapes(g, opType, a, b);
-  return g.node(opType, [a, b], {}, [{ dtype: resultType ?? dtype, shape }])[0]!;
+  return g.node(opType, [a, b], {}, [{ dtype, shape }])[0]!;
 }
 
 function unary(g: Graph, opType: string, x: Value): Value {

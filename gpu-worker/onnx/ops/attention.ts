@@ -1,4 +1,4 @@
-/** Fused attention and rotation of com.microsoft; neither ever forms the [S, S] matrix on any provider used here. */
+/** Fused attention and rotation of com.microsoft. Without a bias, attention never holds the [S, S] matrix as a whole. */
 
 import type { Graph, Value } from '../graph';
 import { describe, requireFloat, requireNumber, requireRank, requireSameDType, requireShapeIs } from './shapes';

@@ -27,47 +27,6 @@ export function SimplifiedLayerNormalization(
   return g.node('SimplifiedLayerNormalization', [x, scale], attributes, [x])[0]!;
 }
 
-/** com.microsoft: sum = x + skip; gives [LayerNormalization(sum), sum] in one pass. */
-export function SkipLayerNormalization(
-  g: Graph,
-  x: Value,
-  skip: Value,
-  scale: Value,
-  bias: Value | undefined,
-  { epsilon }: { epsilon: number },
-): [normalized: Value, sum: Value] {
-  return skipNormalization(g, 'SkipLayerNormalization', [x, skip, scale, bias], epsilon);
-}
-
-/** com.microsoft: sum = x + skip; gives [RMS normalisation of sum, sum] in one pass. */
-export function SkipSimplifiedLayerNormalization(
-  g: Graph,
-  x: Value,
-  skip: Value,
-  scale: Value,
-  { epsilon }: { epsilon: number },
-): [normalized: Value, sum: Value] {
-  return skipNormalization(g, 'SkipSimplifiedLayerNormalization', [x, skip, scale], epsilon);
-}
-
-function skipNormalization(
-  g: Graph,
-  opType: string,
-  inputs: readonly [x: Value, skip: Value, scale: Value, bias?: Value],
-  epsilon: number,
-): [Value, Value] {
-  const [x, skip, scale, bias] = inputs;
-  requireVectors(g, opType, x, scale, bias);
-  requireSameDType(g, opType, x, skip);
-  requireShapeIs(g, opType, 'skip', skip, x.shape);
-  const attributes = { epsilon: { float: epsilon } };
-  // Results 1 and 2, mean and inverse deviation, are for training.
-  const [normalized, sum] = g.node(opType, inputs, attributes, [x, undefined, undefined, x], {
-    domain: 'com.microsoft',
-  });
-  return [normalized!, sum!];
-}
-
 function requireVectors(g: Graph, opType: string, x: Value, ...vectors: readonly (Value | undefined)[]): void {
   requireFloat(g, opType, x);
   requireSameDType(g, opType, x, ...vectors);

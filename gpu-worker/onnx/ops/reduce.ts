@@ -12,12 +12,6 @@ export const ReduceMean = (g: Graph, x: Value, attributes: ReduceAttributes): Va
   reduce(g, 'ReduceMean', x, attributes);
 export const ReduceSum = (g: Graph, x: Value, attributes: ReduceAttributes): Value =>
   reduce(g, 'ReduceSum', x, attributes);
-export const ReduceMax = (g: Graph, x: Value, attributes: ReduceAttributes): Value =>
-  reduce(g, 'ReduceMax', x, attributes);
-
-/** Square root of the sum of squares. */
-export const ReduceL2 = (g: Graph, x: Value, attributes: ReduceAttributes): Value =>
-  reduce(g, 'ReduceL2', x, attributes);
 
 function reduce(g: Graph, opType: string, x: Value, { axes, keepdims = 1 }: ReduceAttributes): Value {
   requireFloat(g, opType, x);

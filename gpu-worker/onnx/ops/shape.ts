@@ -99,25 +99,6 @@ export function Gather(g: Graph, table: Value, indices: Value, { axis = 0 }: { a
   return g.node('Gather', [table, indices], { axis: at }, [{ dtype: table.dtype, shape }])[0]!;
 }
 
-/** Puts dimensions of size 1 at `axes` of the result. */
-export function Unsqueeze(g: Graph, x: Value, axes: readonly number[]): Value {
-  const rank = x.shape.length + axes.length;
-  const positions = axes.map((axis) => requireAxis(g, 'Unsqueeze', axis, rank));
-  const rest = [...x.shape];
-  const shape = Array.from({ length: rank }, (_, index) => (positions.includes(index) ? 1 : rest.shift()!));
-  return g.node('Unsqueeze', [x, g.ints(positions)], {}, [{ dtype: x.dtype, shape }])[0]!;
-}
-
-/** Drops the dimensions `axes`, each of size 1. */
-export function Squeeze(g: Graph, x: Value, axes: readonly number[]): Value {
-  const positions = axes.map((axis) => requireAxis(g, 'Squeeze', axis, x.shape.length));
-  if (positions.some((axis) => x.shape[axis] !== 1)) {
-    g.fail('Squeeze', `axes [${axes}] must have size 1, got ${describe(x)}.`);
-  }
-  const shape = x.shape.filter((_, index) => !positions.includes(index));
-  return g.node('Squeeze', [x, g.ints(positions)], {}, [{ dtype: x.dtype, shape }])[0]!;
-}
-
 function inferMinusOne(g: Graph, x: Value, shape: readonly Dim[]): Dim[] {
   const at = shape.indexOf(-1);
   if (at < 0) return [...shape];

@@ -32,27 +32,14 @@ const elementwise: Case[] = (
     ['Mul', (g, v) => op.Mul(g, v, v), (value) => value * value],
     ['Div', (g, v) => op.Div(g, v, g.scalar(4)), (value) => value / 4],
     ['Max', (g, v) => op.Max(g, v, g.scalar(1)), (value) => Math.max(value, 1)],
-    ['Min', (g, v) => op.Min(g, v, g.scalar(1)), (value) => Math.min(value, 1)],
-    ['Neg', (g, v) => op.Neg(g, v), (value) => -value],
-    ['Exp', (g, v) => op.Exp(g, v), Math.exp],
     ['Sin', (g, v) => op.Sin(g, v), Math.sin],
     ['Cos', (g, v) => op.Cos(g, v), Math.cos],
     ['Sqrt', (g, v) => op.Sqrt(g, op.Mul(g, v, v)), Math.abs],
-    ['Reciprocal', (g, v) => op.Reciprocal(g, op.Exp(g, v)), (value) => Math.exp(-value)],
+    ['Reciprocal', (g, v) => op.Reciprocal(g, op.Add(g, v, g.scalar(5))), (value) => 1 / (value + 5)],
     ['Clip', (g, v) => op.Clip(g, v, -1, 2), (value) => Math.min(2, Math.max(-1, value))],
-    ['Sigmoid', (g, v) => op.Sigmoid(g, v), sigmoid],
-    ['Tanh', (g, v) => op.Tanh(g, v), Math.tanh],
     ['Relu', (g, v) => op.Relu(g, v), (value) => Math.max(0, value)],
     ['Gelu', (g, v) => op.Gelu(g, v), geluTanh],
-    [
-      'FastGelu',
-      (g, v) => op.FastGelu(g, v, vector(g, 'c', [1, 2, 3])),
-      (value, i) => geluTanh(value + [1, 2, 3][i % 3]!),
-    ],
     ['QuickGelu', (g, v) => op.QuickGelu(g, v, { alpha: 1 }), (value) => value * sigmoid(value)],
-    ['Where', (g, v) => op.Where(g, op.Less(g, v, g.scalar(1)), v, g.scalar(7)), (value) => (value < 1 ? value : 7)],
-    ['Greater', (g, v) => op.Cast(g, op.Greater(g, v, g.scalar(1)), 'float32'), (value) => Number(value > 1)],
-    ['Equal', (g, v) => op.Cast(g, op.Equal(g, v, g.scalar(1)), 'float32'), (value) => Number(value === 1)],
     ['Cast', (g, v) => op.Cast(g, op.Cast(g, v, 'float16'), 'float32'), (value) => value],
   ] as [string, (g: Graph, v: Value) => Value, (value: number, index: number) => number][]
 ).map(([name, emit, reference]) => ({ name, input: X, emit, dims: [2, 3], expected: x.map(reference) }));
@@ -102,8 +89,6 @@ const moving: Case[] = [
     dims: [3, 3],
     expected: [1, 2, 3, -2, -0.5, 0, 1, 2, 3],
   },
-  { name: 'Unsqueeze', input: X, emit: (g, v) => op.Unsqueeze(g, v, [0, 3]), dims: [1, 2, 3, 1], expected: x },
-  { name: 'Squeeze', input: IMAGE, emit: (g, v) => op.Squeeze(g, v, [0, 1]), dims: [2, 2], expected: [1, 2, 3, 4] },
   {
     name: 'Pad',
     input: IMAGE,
@@ -135,21 +120,6 @@ const reducing: Case[] = [
     dims: [3],
     expected: [-1, 1.5, 3],
   },
-  { name: 'ReduceMax', input: X, emit: (g, v) => op.ReduceMax(g, v, { axes: [0, 1] }), dims: [1, 1], expected: [3] },
-  {
-    name: 'ReduceL2',
-    input: X,
-    emit: (g, v) => op.ReduceL2(g, v, { axes: [1] }),
-    dims: [2, 1],
-    expected: [Math.sqrt(4.25), Math.sqrt(14)],
-  },
-  {
-    name: 'Softmax',
-    input: X,
-    emit: (g, v) => op.Softmax(g, v, { axis: 1 }),
-    dims: [2, 3],
-    expected: [softmax(x.slice(0, 3)), softmax(x.slice(3))].flat(),
-  },
 ];
 
 const scale = [1, 2, 0.5, -1];
@@ -169,28 +139,6 @@ const normalizing: Case[] = [
     emit: (g, v) => op.SimplifiedLayerNormalization(g, v, vector(g, 'scale', scale), { epsilon: 1e-3 }),
     dims: [2, 4],
     expected: perRow(ROWS, (row) => rmsNorm(row).map((value, i) => value * scale[i]!)),
-  },
-  {
-    name: 'SkipLayerNormalization, its sum',
-    input: ROWS,
-    emit: (g, v) => {
-      const [normalized, sum] = op.SkipLayerNormalization(g, v, v, vector(g, 'scale', scale), undefined, {
-        epsilon: 1e-3,
-      });
-      return op.Sub(g, sum, normalized);
-    },
-    dims: [2, 4],
-    expected: perRow(ROWS, (row) => {
-      const sum = row.map((value) => 2 * value);
-      return layerNorm(sum).map((value, i) => sum[i]! - value * scale[i]!);
-    }),
-  },
-  {
-    name: 'SkipSimplifiedLayerNormalization',
-    input: ROWS,
-    emit: (g, v) => op.SkipSimplifiedLayerNormalization(g, v, v, vector(g, 'scale', scale), { epsilon: 1e-3 })[0],
-    dims: [2, 4],
-    expected: perRow(ROWS, (row) => rmsNorm(row.map((value) => 2 * value)).map((value, i) => value * scale[i]!)),
   },
 ];
 
@@ -337,16 +285,15 @@ describe('an operator refuses', () => {
       (g, v) => op.Split(g, v, [1, 1], { axis: 1 }),
       '/Split: lengths must add up to axis 1 of float32 [2, 3], got [1,1].',
     ],
-    ['an axis that is not there', (g, v) => op.Softmax(g, v, { axis: 2 }), '/Softmax: axis must be in -2 to 1, got 2.'],
+    [
+      'an axis that is not there',
+      (g, v) => op.ReduceSum(g, v, { axes: [2] }),
+      '/ReduceSum: axis must be in -2 to 1, got 2.',
+    ],
     [
       'an empty slice',
       (g, v) => op.Slice(g, v, { axis: 1, start: 2, end: 2 }),
       '/Slice: start to end must be a forward range within axis 1 of float32 [2, 3], got 2 to 2, step 1.',
-    ],
-    [
-      'a size other than 1',
-      (g, v) => op.Squeeze(g, v, [0]),
-      '/Squeeze: axes [0] must have size 1, got float32 [2, 3].',
     ],
     ['a stretch', (g, v) => op.Expand(g, v, [2, 6]), '/Expand: float32 [2, 3] must broadcast to [2, 6].'],
     ['float indices', (g, v) => op.Gather(g, v, v), '/Gather: indices must be int64 or int32, got float32 [2, 3].'],
