@@ -88,8 +88,8 @@ async function run(item: BadInput) {
     .replaceAll(lab.set, 'SET')
     .replaceAll(lab.model, 'MODEL')
     .replaceAll(lab.out, 'OUT')
-    // What this machine has, and where its library was built, differ elsewhere.
-    .replaceAll(/[\d.]+ [kMG]B available/g, 'N GB available')
+    // An estimate, what this machine has, and where its library was built: these differ elsewhere or change with the engine.
+    .replaceAll(/[\d.]+ [kMG]B (available|for this model)/g, 'N GB $1')
     .replaceAll(/(got cuda: ).*/g, '$1...');
   return { exitCode, stdout, stderr: named, lab };
 }
