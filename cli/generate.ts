@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fieldError, mustBe } from '../contract/field-error';
 import { type Job, type JobOutput, JobSchema } from '../contract/job';
@@ -61,7 +61,7 @@ export async function runGenerate(
   const id = jobId(TENANT, set, bytes);
   const modelDir = options.model ?? (await bundledModel(manifest.model));
   const outFolder = path.resolve(options.out ?? path.join('out', path.basename(path.resolve(setFolder))));
-  const workFolder = await makeWorkFolder(outFolder);
+  const { workFolder, isNew } = await makeWorkFolder(outFolder);
   const progress = createProgress(stderr);
   const phases = new PhaseClock();
   let releaseSignals = () => {};
@@ -89,12 +89,16 @@ export async function runGenerate(
     const job = await describeJob({ id, set, manifest, result, workFolder, startedAt });
     await writeWholeFile(path.join(workFolder, JOB_FILE_NAME), `${JSON.stringify(job, null, 2)}\n`);
     const files = [...result.files.map(({ file }) => file), JOB_FILE_NAME];
+    // While the files change places there is no job.json: where there is one, the files are those it names.
+    await rm(path.join(outFolder, JOB_FILE_NAME), { force: true });
     for (const file of files) await rename(path.join(workFolder, file), path.join(outFolder, file));
     await showResult({ stdout, outFolder, files, plan: result.plan, phases, startedAt });
   } finally {
     progress.end();
     releaseSignals();
     await rm(workFolder, { recursive: true, force: true });
+    // Gone again if this run made it and put nothing there.
+    if (isNew) await rmdir(outFolder).catch(() => {});
   }
 }
 
@@ -135,10 +139,10 @@ async function bundledModel(model: string): Promise<string> {
   return dir;
 }
 
-async function makeWorkFolder(outFolder: string): Promise<string> {
+async function makeWorkFolder(outFolder: string): Promise<{ workFolder: string; isNew: boolean }> {
   try {
-    await mkdir(outFolder, { recursive: true });
-    return await mkdtemp(path.join(outFolder, '.partial-'));
+    const isNew = (await mkdir(outFolder, { recursive: true })) !== undefined;
+    return { workFolder: await mkdtemp(path.join(outFolder, '.partial-')), isNew };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC' || code === 'EDQUOT') throw error;

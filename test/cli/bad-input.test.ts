@@ -52,7 +52,7 @@ describe.each(SECTIONS.map((section) => [section.title, section.cases] as const)
     expect(stdout).toBe('');
     expect(stderr).not.toMatch(/^ +at .*:\d+:\d+/m); // a stack trace
     expect(lines.join()).not.toMatch(/Internal error|undefined|\[object/);
-    expect(existsSync(lab.out) ? readdirSync(lab.out) : []).toEqual([]);
+    expect(existsSync(lab.out)).toBe(false);
   });
 });
 

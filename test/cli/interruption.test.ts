@@ -50,7 +50,7 @@ test('Ctrl-C stops after the running step, with code 130 and nothing left', asyn
   expect(stderr).toContain('mv2id: Stopped; nothing was written.');
   expect(stderr).not.toContain('100/100');
   expect(exitCode).toBe(130);
-  expect(readdirSync(out('a'))).toEqual([]);
+  expect(existsSync(out('a'))).toBe(false);
 });
 
 test('a second Ctrl-C stops at once, with nothing left either', async () => {
@@ -63,7 +63,7 @@ test('a second Ctrl-C stops at once, with nothing left either', async () => {
     }
   });
   expect(exitCode).toBe(130);
-  expect(readdirSync(out('b'))).toEqual([]);
+  expect(existsSync(out('b')) ? readdirSync(out('b')) : []).toEqual([]);
 });
 
 test('what an earlier run made survives a run that is stopped', async () => {
