@@ -6,14 +6,11 @@
  * experts (Wan 2.2) drops the high-noise one before the low-noise one is loaded.
  */
 import type { EncodedText, GenerationHooks } from './generate';
-import type { TransformerConfig } from './model/config';
 import type { OpenModel } from './model/open-model';
 import { type GuidanceBranch, weightedBranches } from './model/reference-conditioning';
-import { ropePositions, ropeTables } from './model/rope';
-import { emitTransformer } from './model/transformer';
-import type { Weights } from './model/weights';
 import type { FloatDType } from './onnx/graph';
 import type { Plan } from './plan';
+import { type Expert, emitPlannedTransformer, ropeInputs, timestepInput } from './planned-transformer';
 import { createScheduler } from './scheduler';
 import { createSession, type Session, type SessionOptions, type Tensor } from './session';
 import type { FloatTensor } from './vae-decoder';
@@ -64,25 +61,23 @@ export async function denoise(task: Denoising, { onEvent, cancel }: GenerationHo
 /** Sessions of the transformer, by the number of references their graphs take. */
 class Experts {
   private readonly sessions = new Map<number, Session>();
-  private current: 'transformer' | 'transformer_2' = 'transformer';
-  private readonly ropes = new Map<number, Record<'rope_cos' | 'rope_sin', FloatTensor>>();
+  private current: Expert = 'transformer';
+  private readonly ropes = new Map<number, ReturnType<typeof ropeInputs>>();
 
   constructor(private readonly task: Denoising) {}
 
   /** The velocity [C * T * h * w] of the video, as one branch sees it. */
   async predict(branch: GuidanceBranch, sample: FloatTensor, timestep: number): Promise<Float32Array> {
     const { model, text, references, plan } = this.task;
-    const { dropped_references, reference_timestep } = model.conditioning;
     const isDropped = !branch.references;
-    const numReferences = isDropped && dropped_references === 'omit' ? 0 : plan.numReferences;
+    const numReferences = isDropped && model.conditioning.dropped_references === 'omit' ? 0 : plan.numReferences;
     const session = await this.sessionFor(timestep, numReferences);
     const prompt = branch.text ? text.prompt : text.negative;
     if (!prompt) throw new Error(`The branch ${branch.name} must have its text encoded, got none.`);
-    const timesteps = reference_timestep === 'zero' && numReferences > 0 ? [timestep, 0] : [timestep];
     const feeds: Record<string, Tensor> = {
       hidden_states: sample,
       encoder_hidden_states: prompt,
-      timestep: { dtype: 'float32', dims: [timesteps.length], data: Float32Array.from(timesteps) },
+      timestep: timestepInput(model, timestep, numReferences),
       ...this.ropeFor(numReferences),
     };
     if (numReferences > 0 && references) feeds.references = isDropped ? zerosLike(references) : references;
@@ -102,60 +97,26 @@ class Experts {
     const present = this.sessions.get(numReferences);
     if (present) return present;
     const { model, plan, computeDtype, session: options } = this.task;
-    const { config, weights } = expertOf(model, expert);
-    const graph = emitTransformer(config, weights, {
-      computeDtype,
-      numVideoFrames: plan.numLatentFrames,
-      latentHeight: plan.latentHeight,
-      latentWidth: plan.latentWidth,
-      numReferences,
-      textLength: model.directory.textLength,
-      referenceTimestep: model.conditioning.reference_timestep,
-    });
+    const graph = emitPlannedTransformer(model, plan, numReferences, computeDtype, expert);
     const session = await createSession(graph, options);
     this.sessions.set(numReferences, session);
     return session;
   }
 
   /** Wan 2.2: the first expert denoises while t >= boundary * num_train_timesteps, the second one below. */
-  private expertAt(timestep: number): 'transformer' | 'transformer_2' {
+  private expertAt(timestep: number): Expert {
     const { transformer2, boundaryRatio, scheduler } = this.task.model.directory;
     if (!transformer2 || boundaryRatio === undefined) return 'transformer';
     return timestep >= boundaryRatio * scheduler.config.num_train_timesteps ? 'transformer' : 'transformer_2';
   }
 
-  private ropeFor(numReferences: number): Record<'rope_cos' | 'rope_sin', FloatTensor> {
+  private ropeFor(numReferences: number): ReturnType<typeof ropeInputs> {
     const present = this.ropes.get(numReferences);
     if (present) return present;
-    const { model, plan } = this.task;
-    const { scheme, offset } = model.conditioning;
-    const { attention_head_dim: headDim, patch_size } = model.directory.transformer;
-    const positions = ropePositions({
-      scheme,
-      offset,
-      numFrames: plan.numLatentFrames / patch_size[0]!,
-      height: plan.tokenRows,
-      width: plan.tokenColumns,
-      numReferences,
-    });
-    const { cos, sin } = ropeTables(positions, headDim);
-    const dims = [positions.length / 3, headDim / 2];
-    const tables: Record<'rope_cos' | 'rope_sin', FloatTensor> = {
-      rope_cos: { dtype: 'float32', dims, data: cos },
-      rope_sin: { dtype: 'float32', dims, data: sin },
-    };
+    const tables = ropeInputs(this.task.model, this.task.plan, numReferences);
     this.ropes.set(numReferences, tables);
     return tables;
   }
-}
-
-function expertOf(
-  { directory, weights }: OpenModel,
-  expert: 'transformer' | 'transformer_2',
-): { config: TransformerConfig; weights: Weights } {
-  if (expert === 'transformer') return { config: directory.transformer, weights: weights.transformer };
-  if (!directory.transformer2 || !weights.transformer2) throw new Error('transformer_2 must be open, got none.');
-  return { config: directory.transformer2, weights: weights.transformer2 };
 }
 
 function zerosLike(tensor: FloatTensor): FloatTensor {

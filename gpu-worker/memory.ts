@@ -10,11 +10,11 @@ import { OutOfMemoryError } from './errors';
 import type { OpenModel } from './model/open-model';
 import { weightedBranches } from './model/reference-conditioning';
 import { emitTextEncoder } from './model/text-encoder';
-import { emitTransformer } from './model/transformer';
 import { emitVaeDecoder, emitVaeEncoder } from './model/vae';
 import type { Weights } from './model/weights';
 import type { DType, FloatDType, Graph, Value } from './onnx/graph';
 import type { Plan } from './plan';
+import { emitPlannedTransformer, expertsOf } from './planned-transformer';
 
 export interface PhaseMemory {
   readonly phase: 'encode_prompt' | 'encode_references' | 'denoise' | 'decode';
@@ -100,28 +100,14 @@ function availableMemory(): number {
 
 /** The transformers that are loaded at the same time: one for each number of references that a guidance branch needs. */
 function transformerGraphs(model: OpenModel, plan: Plan, computeDtype: FloatDType): [Graph, Weights][] {
-  const { directory, weights, conditioning } = model;
+  const { conditioning } = model;
   const counts = weightedBranches(conditioning, plan.input.guidance).map(({ branch }) =>
     branch.references || conditioning.dropped_references === 'zero' ? plan.numReferences : 0,
   );
-  const experts = [
-    [directory.transformer, weights.transformer] as const,
-    ...(directory.transformer2 && weights.transformer2
-      ? [[directory.transformer2, weights.transformer2] as const]
-      : []),
-  ];
   // Two experts are never loaded together, so the larger one counts; both are emitted, to check their tensors.
-  const perExpert = experts.map(([config, tensors]) =>
+  const perExpert = [...expertsOf(model)].map(([expert, [, tensors]]) =>
     [...new Set(counts)].map((numReferences): [Graph, Weights] => [
-      emitTransformer(config, tensors, {
-        computeDtype,
-        numVideoFrames: plan.numLatentFrames,
-        latentHeight: plan.latentHeight,
-        latentWidth: plan.latentWidth,
-        numReferences,
-        textLength: directory.textLength,
-        referenceTimestep: conditioning.reference_timestep,
-      }),
+      emitPlannedTransformer(model, plan, numReferences, computeDtype, expert),
       tensors,
     ]),
   );

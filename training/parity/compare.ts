@@ -16,14 +16,19 @@ import { CancelFlag } from '../../gpu-worker/cancellation';
 import { ModelError } from '../../gpu-worker/errors';
 import { sampleLatents } from '../../gpu-worker/generate';
 import { modelGrid, type OpenModel, openModel } from '../../gpu-worker/model/open-model';
-import { ropePositions, ropeTables } from '../../gpu-worker/model/rope';
 import { emitTextEncoder } from '../../gpu-worker/model/text-encoder';
 import { openTokenizer } from '../../gpu-worker/model/tokenizer';
-import { emitTransformer } from '../../gpu-worker/model/transformer';
 import { emitVaeEncoder } from '../../gpu-worker/model/vae';
 import { readHeader } from '../../gpu-worker/model/weights';
 import type { Graph } from '../../gpu-worker/onnx/graph';
 import { type Plan, planGeneration } from '../../gpu-worker/plan';
+import {
+  type Expert,
+  emitPlannedTransformer,
+  expertsOf,
+  ropeInputs,
+  timestepInput,
+} from '../../gpu-worker/planned-transformer';
 import { createScheduler } from '../../gpu-worker/scheduler';
 import { createSession, type SessionOptions, type Tensor } from '../../gpu-worker/session';
 import { type FloatTensor, VaeDecoder } from '../../gpu-worker/vae-decoder';
@@ -35,6 +40,8 @@ const FAULT_EXIT_CODE = 70;
 const PROMPT = 'A head turns to the left &amp; looks up, 3/4 view.';
 const NEGATIVE_PROMPT = 'blurred';
 const MAX_REFERENCES = 2;
+/** As compare.py has it. */
+const TIMESTEP = 637;
 
 type Part = (typeof PARTS)[number];
 
@@ -87,11 +94,7 @@ class Comparison {
   }
 
   async transformer(): Promise<void> {
-    const { directory, weights } = this.model;
-    await this.expert('transformer', directory.transformer, weights.transformer);
-    if (directory.transformer2 && weights.transformer2) {
-      await this.expert('transformer_2', directory.transformer2, weights.transformer2);
-    }
+    for (const expert of expertsOf(this.model).keys()) await this.expert(expert);
   }
 
   async scheduler(): Promise<void> {
@@ -120,40 +123,20 @@ class Comparison {
     this.compare(`${what}, frames`, await this.decode(latents!), 'out/pipeline/frames');
   }
 
-  private async expert(
-    name: string,
-    config: OpenModel['directory']['transformer'],
-    weights: OpenModel['weights']['transformer'],
-  ): Promise<void> {
-    const { plan } = this;
-    const { scheme, offset, reference_timestep } = this.model.conditioning;
+  private async expert(expert: Expert): Promise<void> {
+    const { model, plan } = this;
     for (const numReferences of plan.numReferences === 0 ? [0] : [0, plan.numReferences]) {
-      const graph = emitTransformer(config, weights, {
-        computeDtype: 'float32',
-        numVideoFrames: plan.numLatentFrames,
-        latentHeight: plan.latentHeight,
-        latentWidth: plan.latentWidth,
-        numReferences,
-        textLength: this.model.directory.textLength,
-        referenceTimestep: reference_timestep,
-      });
-      const numFrames = plan.numLatentFrames / config.patch_size[0]!;
-      const layout = { scheme, offset, numFrames, height: plan.tokenRows, width: plan.tokenColumns, numReferences };
-      const positions = ropePositions(layout);
-      const { cos, sin } = ropeTables(positions, config.attention_head_dim);
-      const ropeDims = [positions.length / 3, config.attention_head_dim / 2];
-      const timesteps = numReferences > 0 && reference_timestep === 'zero' ? [637, 0] : [637];
+      const graph = emitPlannedTransformer(model, plan, numReferences, 'float32', expert);
       const feeds: Record<string, Tensor> = {
         hidden_states: this.input('transformer/latents'),
         encoder_hidden_states: this.input('transformer/text'),
-        timestep: { dtype: 'float32', dims: [timesteps.length], data: Float32Array.from(timesteps) },
-        rope_cos: { dtype: 'float32', dims: ropeDims, data: cos },
-        rope_sin: { dtype: 'float32', dims: ropeDims, data: sin },
+        timestep: timestepInput(model, TIMESTEP, numReferences),
+        ...ropeInputs(model, plan, numReferences),
       };
       if (numReferences > 0) feeds.references = this.input('transformer/references');
       const { sample } = await this.run(graph, feeds);
-      const reference = `out/${name}/${numReferences === 0 ? 'alone' : 'references'}`;
-      this.compare(`${name}, ${numReferences} references`, sample!.data, reference);
+      const reference = `out/${expert}/${numReferences === 0 ? 'alone' : 'references'}`;
+      this.compare(`${expert}, ${numReferences} references`, sample!.data, reference);
     }
   }
 
