@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from training.clips import Clips, to_model_range
 from training.files import Ema, read_config
 from training.reference_conditioning import region_mask
-from training.train_vae import channels_last
+from training.train_vae import channels_last, fast_single_frames
 
 
 def load_vae(config, run, device="cpu"):
@@ -29,7 +29,12 @@ def load_vae(config, run, device="cpu"):
     ema = Ema(vae, 0.0)
     ema.load_state_dict(state["ema"])
     ema.copy_to(vae)
-    return channels_last(vae).eval().requires_grad_(False)
+    return fast_single_frames(channels_last(vae)).eval().requires_grad_(False)
+
+
+def encode_images(vae, images, device):
+    """images uint8 [N, 3, H, W] -> posterior mode float16 [N, z, h, w], 32 at a time"""
+    return torch.cat([encode(vae, part[:, None], device)[:, :, 0] for part in images.split(32)])
 
 
 def encode(vae, video, device):
@@ -39,27 +44,34 @@ def encode(vae, video, device):
         return vae.encode(video).latent_dist.mode().half().cpu()
 
 
-def encode_shard(vae, clips, references, masking, generator, device):
-    latents = torch.cat([encode(vae, part, device) for part in clips.split(4)])
-    count, views = references.shape[:2]
-    flat = references.flatten(0, 1)[:, None]
+def encode_clips(vae, clips, device, frames_independent: bool):
+    """clips uint8 [N, F, 3, H, W] -> [N, z, T, h, w]"""
+    if frames_independent:
+        return encode_images(vae, clips.flatten(0, 1), device).unflatten(0, clips.shape[:2]).transpose(1, 2)
+    return torch.cat([encode(vae, part, device) for part in clips.split(4)])
+
+
+def encode_references(vae, references, masking, generator, device):
+    """references uint8 [N, R, 3, H, W] -> [N, R, 1 + encodings, z, h, w]"""
+    flat = references.flatten(0, 1)
     variants = [flat]
     for _ in range(masking["encodings"]):
         mask = region_mask(len(flat), *flat.shape[-2:], masking["ratio"], masking["rows"], generator)
-        variants.append(flat * mask[:, None].to(torch.uint8))
-    encoded = [torch.cat([encode(vae, part, device) for part in v.split(32)])[:, :, 0] for v in variants]
-    return latents, torch.stack(encoded, dim=1).view(count, views, len(variants), *encoded[0].shape[1:])
+        variants.append(flat * mask.to(torch.uint8))
+    encoded = torch.stack([encode_images(vae, variant, device) for variant in variants], dim=1)
+    return encoded.unflatten(0, references.shape[:2])
 
 
 def write_statistics(folder, shards=16):
-    """Mean and standard deviation of each latent channel, over clips and unmasked references."""
+    """Mean of each latent channel and one deviation for all, over the clips.
+
+    One for all keeps the channels' shares as the VAE made them: a faint detail stays faint beside the noise.
+    """
     values = []
     for path in sorted(folder.glob("*.safetensors"))[:shards]:
-        tensors = load_file(path)
-        values.append(tensors["clips"].float().transpose(0, 1).flatten(1))
-        values.append(tensors["references"][:, :, 0].float().movedim(2, 0).flatten(1))
+        values.append(load_file(path)["clips"].float().transpose(0, 1).flatten(1))
     values = torch.cat(values, dim=1)
-    statistics = {"latents_mean": values.mean(1).tolist(), "latents_std": values.std(1).tolist()}
+    statistics = {"latents_mean": values.mean(1).tolist(), "latents_std": [values.var(1).mean().sqrt().item()] * len(values)}
     (folder / "statistics.json").write_text(json.dumps(statistics, indent=2))
 
 
@@ -67,22 +79,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config")
     parser.add_argument("run")
+    parser.add_argument("--worker", default="0/1", help="this process's share, as INDEX/COUNT")
     arguments = parser.parse_args()
     config, run = read_config(arguments.config), Path(arguments.run)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     vae = load_vae(config, run, device)
     folder = run / "latents"
     folder.mkdir(exist_ok=True)
+    # A VAE that was trained on single frames never learnt to look back: its frames can be encoded as images.
+    frames_independent = config["vae_training"]["clip_lengths"] == [1]
     torch.set_grad_enabled(False)
-    for source in Clips(run).paths:
+    worker, workers = map(int, arguments.worker.split("/"))
+    for source in Clips(run).paths[worker::workers]:
         target = folder / source.name
         if target.exists():
             continue
         tensors = load_file(source)
         generator = torch.Generator().manual_seed(config["seed"] + int(source.stem))
-        latents, references = encode_shard(
-            vae, tensors["clips"], tensors["references"], config["region_masking"], generator, device
-        )
+        latents = encode_clips(vae, tensors["clips"], device, frames_independent)
+        references = encode_references(vae, tensors["references"], config["region_masking"], generator, device)
         partial = target.with_suffix(".partial")
         save_file({"clips": latents.contiguous(), "references": references.contiguous()}, partial)
         partial.rename(target)

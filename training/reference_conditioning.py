@@ -53,15 +53,20 @@ class ReferenceRotaryPosEmbed(nn.Module):
         super().__init__()
         self.head_dim, self.patch_size, self.scheme, self.offset = head_dim, patch_size, scheme, offset
         self.num_references = 0
-        self.tables = {}
+        self.kept_frames = None  # a training batch may hold some frames of longer clips
+        self.num_frames = None
 
     def forward(self, hidden_states: torch.Tensor):
         _, _, frames, height, width = hidden_states.shape
         _, p_h, p_w = self.patch_size
-        shape = (frames - self.num_references, height // p_h, width // p_w, self.num_references)
-        if shape not in self.tables:
-            self.tables[shape] = rope_tables(rope_positions(self.scheme, self.offset, *shape), self.head_dim)
-        cos, sin = self.tables[shape]
+        height, width = height // p_h, width // p_w
+        num_frames = frames - self.num_references if self.kept_frames is None else self.num_frames
+        positions = rope_positions(self.scheme, self.offset, num_frames, height, width, self.num_references)
+        if self.kept_frames is not None:
+            area = height * width
+            video = positions[: num_frames * area].view(num_frames, area, 3)[self.kept_frames].view(-1, 3)
+            positions = torch.cat([video, positions[num_frames * area :]])
+        cos, sin = rope_tables(positions, self.head_dim)
         return cos.to(hidden_states.device), sin.to(hidden_states.device)
 
 
@@ -72,16 +77,18 @@ def condition(transformer, scheme: str, offset: int):
     return transformer
 
 
-def predict_velocity(transformer, latents, references, timestep, text, reference_timestep: str):
+def predict_velocity(transformer, latents, references, timestep, text, reference_timestep: str, kept_frames=None, num_frames=None):
     """One call of the conditioned model.
 
     latents [B, C, T, h, w] noised video, references [B, C, n, h, w] clean or None, timestep [B] in 0..1000,
-    text [B, L, text_dim] -> velocity [B, C, T, h, w]
+    text [B, L, text_dim] -> velocity [B, C, T, h, w]. Where latents are only frames kept_frames (LongTensor [T]) of a
+    clip of num_frames, tokens keep the positions that they have in the whole clip.
     """
     frames = latents.shape[2]
     n = 0 if references is None else references.shape[2]
     hidden_states = latents if n == 0 else torch.cat([latents, references], dim=2)
     transformer.rope.num_references = n
+    transformer.rope.kept_frames, transformer.rope.num_frames = kept_frames, num_frames
     if n and reference_timestep == "zero":
         _, p_h, p_w = transformer.config.patch_size
         tokens = (latents.shape[3] // p_h) * (latents.shape[4] // p_w)

@@ -7,6 +7,7 @@ true frames, then the generated ones; and RUN/turns.png: yaw -90, -45, 0, 45 and
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -71,9 +72,8 @@ def generate(model, tokenizer, config, references, captions, noise, steps=20, te
     return latents
 
 
-def statistics(config, run, vae):
-    import json
-
+def statistics(run):
+    """latents_mean and latents_std, [1, C, 1, 1, 1] each."""
     values = json.loads((Path(run) / "latents/statistics.json").read_text())
     return [torch.tensor(values[name]).view(1, -1, 1, 1, 1) for name in ("latents_mean", "latents_std")]
 
@@ -107,13 +107,15 @@ def main():
     config, run = read_config(arguments.config), Path(arguments.run)
     vae = load_vae(config, run)
     model, tokenizer = load_model(config, run)
-    mean, std = statistics(config, run, vae)
+    mean, std = statistics(run)
     with torch.no_grad():
         tensors, captions = held_out(config, arguments.num)
         views = to_model_range(tensors["references"][:, : arguments.references])
         latents = vae.encode(views.flatten(0, 1)[:, :, None]).latent_dist.mode()
         latents = ((latents - mean) / std)[:, :, 0].unflatten(0, views.shape[:2])
-        noise = torch.randn(arguments.num, *latents.shape[2:3], 5, *latents.shape[3:], generator=torch.Generator().manual_seed(0))
+        frames = (config["data"]["num_frames"] - 1) // config["vae"]["scale_factor_temporal"] + 1
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(arguments.num, latents.shape[2], frames, *latents.shape[3:], generator=generator)
         sampled = generate(
             model, tokenizer, config, latents, captions, noise, arguments.steps, arguments.text_scale, arguments.image_scale
         )

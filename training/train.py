@@ -5,7 +5,8 @@
 
 Flow matching: x_s = (1 - s) * x0 + s * noise, target v = noise - x0, s = shifted(sigmoid(normal)), timestep 1000 * s.
 References are in-pair (from the same clip), 1 to 4 of them, masked by region with some probability; the reference set
-and the caption are dropped now and then, for guidance. Checkpoints to RUN/transformer.pt and resumes from it: data,
+and the caption are dropped now and then, for guidance. Most batches hold a few frames of each clip, at their true
+positions, and the last part of the training whole clips: more people for the same time. Checkpoints to RUN/transformer.pt and resumes from it: data,
 noise and dropout depend on the seed and the step only.
 """
 
@@ -42,9 +43,11 @@ class ConditionedModel(torch.nn.Module):
         torch.nn.init.zeros_(self.transformer.proj_out.weight)
         torch.nn.init.zeros_(self.transformer.proj_out.bias)
 
-    def forward(self, latents, references, timestep, input_ids, attention_mask):
+    def forward(self, latents, references, timestep, input_ids, attention_mask, kept_frames, num_frames):
         text = encode(self.text_encoder, input_ids, attention_mask)
-        return predict_velocity(self.transformer, latents, references, timestep, text, self.reference_timestep)
+        return predict_velocity(
+            self.transformer, latents, references, timestep, text, self.reference_timestep, kept_frames, num_frames
+        )
 
 
 class LatentData:
@@ -66,15 +69,18 @@ class LatentData:
         self.empty_ids, self.empty_mask = tokenize(tokenizer, [""], max_length)
         self.settings, self.masking = config["training"], config["region_masking"]
 
-    def batch(self, generator):
-        """One bucket: every sample has the same number of references."""
+    def batch(self, generator, progress):
+        """One bucket: every sample has the same number of references and the same frames of its clip."""
         settings, size = self.settings, self.settings["batch_size"]
 
         def chance(*shape):
             return torch.rand(shape, generator=generator)
 
         index = torch.randint(len(self.clips), (size,), generator=generator)
-        latents = self.clips[index].float()
+        frames = torch.arange(self.clips.shape[2])
+        if progress < settings["whole_clips_from"]:
+            frames = frames[chance(len(frames)).argsort()[: settings["frames_per_clip"]].sort().values]
+        latents = self.clips[index][:, :, frames].float()
         choices = settings["num_references"]
         n = choices[torch.randint(len(choices), (), generator=generator)]
         dropped = chance() < settings["reference_dropout"]
@@ -91,7 +97,7 @@ class LatentData:
         shift = settings["timestep_shift"]
         sigma = shift * sigma / (1 + (shift - 1) * sigma)
         noise = torch.randn(latents.shape, generator=generator)
-        return latents, references, sigma, noise, input_ids, attention_mask
+        return latents, references, sigma, noise, input_ids, attention_mask, frames
 
 
 def learning_rate(settings, step, progress):
@@ -161,14 +167,16 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, progress)
         seed = (config["seed"] + step) * 1009 + accelerator.process_index
-        latents, references, sigma, noise, input_ids, attention_mask = (
-            None if t is None else t.to(accelerator.device) for t in data.batch(torch.Generator().manual_seed(seed))
+        latents, references, sigma, noise, input_ids, attention_mask, frames = (
+            None if t is None else t.to(accelerator.device)
+            for t in data.batch(torch.Generator().manual_seed(seed), progress)
         )
         weight = sigma.view(-1, 1, 1, 1, 1)
         with accelerator.autocast(), sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
             velocity = model(
-                (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask
-            )
+                (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask,
+                frames, data.clips.shape[2],
+            )  # fmt: skip
         loss = (velocity.float() - (noise - latents)).pow(2).mean()
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
