@@ -12,8 +12,7 @@ import type { FloatDType } from './onnx/graph';
 import type { Plan } from './plan';
 import { type Expert, emitPlannedTransformer, ropeInputs, timestepInput } from './planned-transformer';
 import { createScheduler } from './scheduler';
-import { createSession, type Session, type SessionOptions, type Tensor } from './session';
-import type { FloatTensor } from './vae-decoder';
+import { createSession, type FloatTensor, type Session, type SessionOptions, type Tensor } from './session';
 
 export interface Denoising {
   readonly model: OpenModel;

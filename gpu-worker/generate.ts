@@ -28,8 +28,8 @@ import { emitVaeEncoder } from './model/vae';
 import { readNoise, seededNoise } from './noise';
 import type { FloatDType } from './onnx/graph';
 import { type Plan, planGeneration } from './plan';
-import { createSession, type SessionOptions } from './session';
-import { type FloatTensor, VaeDecoder } from './vae-decoder';
+import { createSession, type FloatTensor, type SessionOptions } from './session';
+import { VaeDecoder } from './vae-decoder';
 import { openVideoWriter, writePoster } from './video';
 
 export interface GenerationRequest {

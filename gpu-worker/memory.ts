@@ -72,7 +72,7 @@ export function estimateMemory(model: OpenModel, plan: Plan, computeDtype: Float
 }
 
 /** Bytes that a phase takes besides the process itself. */
-export function phaseBytes({ weights, activations }: PhaseMemory): number {
+function phaseBytes({ weights, activations }: PhaseMemory): number {
   return weights + OVERHEAD_FACTOR * activations;
 }
 

@@ -9,7 +9,7 @@ import { emitTransformer } from './model/transformer';
 import type { Weights } from './model/weights';
 import type { FloatDType, Graph } from './onnx/graph';
 import type { Plan } from './plan';
-import type { FloatTensor } from './vae-decoder';
+import type { FloatTensor } from './session';
 
 /** `transformer_2` is the low-noise expert of Wan 2.2. */
 export type Expert = 'transformer' | 'transformer_2';

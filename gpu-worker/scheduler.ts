@@ -36,7 +36,7 @@ const SCHEDULERS = {
   FlowMatchEulerDiscreteScheduler: createFlowMatchEulerDiscrete,
 } as const;
 
-export const SCHEDULER_CLASS_NAMES = Object.keys(SCHEDULERS);
+const SCHEDULER_CLASS_NAMES = Object.keys(SCHEDULERS);
 
 /**
  * @param className as model_index.json names it.

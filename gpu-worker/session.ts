@@ -20,6 +20,8 @@ export type Tensor =
   | { readonly dtype: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array }
   | { readonly dtype: 'int32'; readonly dims: readonly number[]; readonly data: Int32Array };
 
+export type FloatTensor = Extract<Tensor, { dtype: 'float32' }>;
+
 export interface SessionOptions {
   readonly provider: Provider;
   /** Threads that one operator may use; the number of cores unless given. */

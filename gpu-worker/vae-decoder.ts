@@ -8,9 +8,7 @@ import { emitVaeDecoder, temporalFactor, type VaeDecoderOptions } from './model/
 import { nextCacheInput } from './model/vae-time';
 import type { Weights } from './model/weights';
 import type { Graph } from './onnx/graph';
-import { createSession, type Session, type SessionOptions, type Tensor } from './session';
-
-export type FloatTensor = Extract<Tensor, { dtype: 'float32' }>;
+import { createSession, type FloatTensor, type Session, type SessionOptions, type Tensor } from './session';
 
 export interface VaeDecoderSettings extends Omit<VaeDecoderOptions, 'chunk'> {
   readonly session: SessionOptions;

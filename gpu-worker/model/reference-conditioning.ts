@@ -19,7 +19,7 @@ import * as limits from '../../contract/limits';
 import { ModelError } from '../errors';
 import { parseJson } from './json-file';
 
-export const REFERENCE_CONDITIONING_FILE_NAME = 'reference_conditioning.json';
+const REFERENCE_CONDITIONING_FILE_NAME = 'reference_conditioning.json';
 
 const BranchSchema = z.strictObject({
   name: z.string().min(1),

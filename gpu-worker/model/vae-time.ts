@@ -32,8 +32,8 @@ export interface VaeGraph {
 }
 
 /** Names of a convolution's cache as graph input and as graph output: `next_cache.x` of one piece is `cache.x` of the next. */
-export const cacheInput = (path: string): string => `cache.${path}`;
-export const cacheOutput = (path: string): string => `next_${cacheInput(path)}`;
+const cacheInput = (path: string): string => `cache.${path}`;
+const cacheOutput = (path: string): string => `next_${cacheInput(path)}`;
 /** The input that a cache output feeds. */
 export const nextCacheInput = (output: string): string => output.replace(/^next_/, '');
 

@@ -1,4 +1,5 @@
 /** The whole sampled pipeline against PyTorch: a model directory, image files, a noise file in; latents and frames out. */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,8 @@ import { readReferenceImage } from '../../gpu-worker/images';
 import { openModel } from '../../gpu-worker/model/open-model';
 import { readNoise } from '../../gpu-worker/noise';
 import { planGeneration } from '../../gpu-worker/plan';
-import { type FloatTensor, VaeDecoder } from '../../gpu-worker/vae-decoder';
+import type { FloatTensor } from '../../gpu-worker/session';
+import { VaeDecoder } from '../../gpu-worker/vae-decoder';
 import {
   randomTensor,
   readGolden,

@@ -30,8 +30,8 @@ import {
   timestepInput,
 } from '../../gpu-worker/planned-transformer';
 import { createScheduler } from '../../gpu-worker/scheduler';
-import { createSession, type SessionOptions, type Tensor } from '../../gpu-worker/session';
-import { type FloatTensor, VaeDecoder } from '../../gpu-worker/vae-decoder';
+import { createSession, type FloatTensor, type SessionOptions, type Tensor } from '../../gpu-worker/session';
+import { VaeDecoder } from '../../gpu-worker/vae-decoder';
 
 const PARTS = ['text_encoder', 'vae', 'transformer', 'scheduler', 'pipeline'] as const;
 const TOLERANCE = 1e-4;

@@ -2,7 +2,7 @@
 
 import type { Dim, DType, Graph, Value } from '../graph';
 
-export const FLOAT_TYPES: readonly DType[] = ['float32', 'float16', 'bfloat16'];
+const FLOAT_TYPES: readonly DType[] = ['float32', 'float16', 'bfloat16'];
 
 export function describe(value: Value): string {
   return `${value.dtype} [${value.shape.join(', ')}]`;

@@ -5,8 +5,8 @@ import { type VaeConfig, vaeConfigSchema } from '../../../gpu-worker/model/confi
 import { emitVaeDecoder, emitVaeEncoder } from '../../../gpu-worker/model/vae';
 import { openWeights, type Weights } from '../../../gpu-worker/model/weights';
 import type { FloatDType } from '../../../gpu-worker/onnx/graph';
-import { createSession } from '../../../gpu-worker/session';
-import { type FloatTensor, VaeDecoder } from '../../../gpu-worker/vae-decoder';
+import { createSession, type FloatTensor } from '../../../gpu-worker/session';
+import { VaeDecoder } from '../../../gpu-worker/vae-decoder';
 import {
   type Golden,
   randomTensor,
