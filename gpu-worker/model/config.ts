@@ -8,11 +8,10 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fieldErrors } from '../../contract/field-error';
 import { ModelError } from '../errors';
 import { type FlowMatchEulerConfig, flowMatchEulerConfigSchema } from '../schedulers/flow-match-euler-discrete';
 import { type UniPcConfig, uniPcConfigSchema } from '../schedulers/uni-pc-multistep';
-import { readJson } from './json-file';
+import { parseAs, readJson } from './json-file';
 
 const positive = z.int().positive().meta({ rule: 'a whole number of at least 1' });
 const even = z.int().positive().multipleOf(2).meta({ rule: 'an even number of at least 2' });
@@ -253,10 +252,7 @@ function requireFit({ dir, transformer, transformer2, vae, textEncoder }: ModelD
 }
 
 async function readConfig<Schema extends z.ZodType>(file: string, schema: Schema): Promise<z.output<Schema>> {
-  const json = await readJson(file);
-  const errors = fieldErrors(schema, json, 'its content');
-  if (errors.length > 0) throw new ModelError(`${file}: ${errors.map(({ message }) => message).join(' ')}`);
-  return schema.parse(json);
+  return parseAs(schema, await readJson(file), file, 'its content');
 }
 
 function linear(inputs: number, outputs: number): number {

@@ -3,6 +3,8 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { fieldErrors } from '../../contract/field-error';
 import { ModelError } from '../errors';
 
 /** Start of a text that is quoted when it is no JSON. */
@@ -27,6 +29,22 @@ export function parseJson(what: string, text: string): unknown {
     const start = JSON.stringify(text.slice(0, QUOTED_LENGTH));
     throw new ModelError(`${what} must be JSON, got ${start}.`, { cause: error });
   }
+}
+
+/**
+ * `json` as the schema reads it.
+ * @param file stands before each message; @param root names the whole where an error has no field of its own.
+ * @throws ModelError naming every key that is wrong.
+ */
+export function parseAs<Schema extends z.ZodType>(
+  schema: Schema,
+  json: unknown,
+  file: string,
+  root: string,
+): z.output<Schema> {
+  const errors = fieldErrors(schema, json, root);
+  if (errors.length > 0) throw new ModelError(`${file}: ${errors.map(({ message }) => message).join(' ')}`);
+  return schema.parse(json);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

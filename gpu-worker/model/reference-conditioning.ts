@@ -14,10 +14,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fieldErrors } from '../../contract/field-error';
 import * as limits from '../../contract/limits';
 import { ModelError } from '../errors';
-import { parseJson } from './json-file';
+import { parseAs, parseJson } from './json-file';
 
 const REFERENCE_CONDITIONING_FILE_NAME = 'reference_conditioning.json';
 
@@ -128,8 +127,8 @@ export async function readReferenceConditioning(modelDir: string): Promise<Refer
 export function parseReferenceConditioning(text: string, file: string): ReferenceConditioning {
   const json = parseJson(file, text);
   const hasPreset = typeof json === 'object' && json !== null && 'preset' in json;
-  if (!hasPreset) return parse(ConditioningSchema, json, file);
-  const { preset, ...changes } = parse(PresetFileSchema, json, file);
+  if (!hasPreset) return parseAs(ConditioningSchema, json, file, REFERENCE_CONDITIONING_FILE_NAME);
+  const { preset, ...changes } = parseAs(PresetFileSchema, json, file, REFERENCE_CONDITIONING_FILE_NAME);
   return { ...PRESETS[preset], ...changes };
 }
 
@@ -144,10 +143,4 @@ export function weightedBranches(
       weight: branch.weight.constant + branch.weight.text * scales.text + branch.weight.image * scales.image,
     }))
     .filter(({ weight }) => weight !== 0);
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, json: unknown, file: string): z.output<Schema> {
-  const errors = fieldErrors(schema, json, REFERENCE_CONDITIONING_FILE_NAME);
-  if (errors.length > 0) throw new ModelError(`${file}: ${errors.map((error) => error.message).join(' ')}`);
-  return schema.parse(json);
 }
