@@ -54,16 +54,17 @@ function modelLines({ model }: ModelReport): string[] {
     ['references', references],
     ['guidance', guidance.branches.map(({ name }) => name).join(', ')],
     ['text', `${directory.textLength} tokens`],
-    [
-      'grid',
-      `width k x ${grid.widthMultiple}, height k x ${grid.heightMultiple}, frames k x ${grid.frameMultiple} + 1`,
-    ],
+    ['grid', `width k x ${grid.widthMultiple}, height k x ${grid.heightMultiple}, ${framesText(grid.frameMultiple)}`],
     [
       'defaults',
       `${defaults.width} x ${defaults.height}, ${defaults.num_frames} frames at ${defaults.fps} fps, ${defaults.steps} steps, guidance text ${defaults.guidance.text}, image ${defaults.guidance.image}`,
     ],
   ];
   return rows.map(([name = '', value]) => `  ${name.padEnd(14)} ${value}`);
+}
+
+function framesText(multiple: number): string {
+  return multiple === 1 ? 'any number of frames' : `frames k x ${multiple} + 1`;
 }
 
 function memoryLines({ plan, memory }: ModelReport, dtype: FloatDType): string[] {
