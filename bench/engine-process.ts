@@ -31,6 +31,9 @@ export class EngineProcess {
 
   private constructor(private readonly program: EngineProgram) {
     this.child = spawn(program.command, program.args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    // A process that did not start or has ended is told by the end of its answers.
+    this.child.on('error', () => {});
+    this.child.stdin!.on('error', () => {});
     this.answers = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
   }
 

@@ -13,28 +13,22 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { parseManifest } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
 import { ModelError } from '../gpu-worker/errors';
 import { byteText } from '../gpu-worker/memory';
-import { type OpenModel, openModel } from '../gpu-worker/model/open-model';
-import { planGeneration } from '../gpu-worker/plan';
+import { openModel } from '../gpu-worker/model/open-model';
 import { emitPlannedTransformer } from '../gpu-worker/planned-transformer';
 import { diffusers, EngineProcess, type EngineProgram, OURS } from './engine-process';
 import { matrixFlops } from './flops';
 import { type Command, MATMUL_SIZE, type Setup } from './protocol';
 import { writeMidSizeModel } from './random-model';
+import { type Size, setupOf } from './setup';
 
 const ROOT = path.resolve(__dirname, '..');
 const RESULT_FILE = path.join(ROOT, 'out', 'bench.json');
 const BUNDLED_MODEL = path.join(ROOT, 'models', 'mv2id-tiny');
 const MID_SIZE = '1536x2';
 const MID_SIZE_CLIP: Size = { width: 256, height: 256, num_frames: 17 };
-const PROMPT = 'A head turns to the left.';
-/** Three views are what the bundled example has. */
-const NUM_REFERENCES = 3;
-/** Peak memory does not grow with them. */
-const GENERATION_STEPS = 2;
 const TIMED = ['matmul', 'step', 'decode', 'load'] as const satisfies readonly Command[];
 const PEAKS = ['step', 'generate'] as const satisfies readonly Command[];
 /** Results that differ by more than this are not results of the same work. */
@@ -42,7 +36,6 @@ const MAGNITUDE_TOLERANCE = 1e-3;
 /** Between two turns: the threads of the side that has just worked may still be waiting for more. */
 const PAUSE_MS = 100;
 
-type Size = Partial<Record<'width' | 'height' | 'num_frames', number>>;
 type Timed = (typeof TIMED)[number];
 type Peak = (typeof PEAKS)[number];
 
@@ -180,32 +173,6 @@ function requireSameWork(command: Timed, [ours, theirs]: readonly number[]): voi
   if (Math.abs(ours - theirs) > MAGNITUDE_TOLERANCE * theirs || Number.isNaN(ours)) {
     throw new Error(`The results of ${command} must agree, got mean magnitudes ${ours} and ${theirs}.`);
   }
-}
-
-function setupOf(model: OpenModel, size: Size, threads: number): Setup {
-  const { directory, conditioning } = model;
-  const input = { prompt: PROMPT, ...size, steps: GENERATION_STEPS };
-  const images = Array.from({ length: NUM_REFERENCES }, (_, i) => ({ file: `${i}.png` })).slice(
-    0,
-    Math.max(1, conditioning.max_references),
-  );
-  const consent = { confirmed: true, reference: 'random pixels' };
-  const reference_set = { subject: 'random pixels', consent, images };
-  const job = { schema_version: 1, model: 'bench', input, reference_set };
-  const plan = planGeneration(model, parseManifest(Buffer.from(JSON.stringify(job))), 0);
-  return {
-    command: 'setup',
-    model_dir: directory.dir,
-    threads,
-    plan,
-    prompt: PROMPT,
-    negative_prompt: plan.input.negative_prompt,
-    latent_shape: [directory.vae.z_dim, plan.numLatentFrames, plan.latentHeight, plan.latentWidth],
-    text_length: directory.textLength,
-    text_dim: directory.transformer.text_dim,
-    boundary_ratio: directory.boundaryRatio ?? null,
-    conditioning,
-  };
 }
 
 /** A row a measure: ours, theirs, and ours / theirs, where below 1 is better for times and memory. */
