@@ -50,6 +50,18 @@ class ConditionedModel(torch.nn.Module):
         )
 
 
+def start_from(model: ConditionedModel, directory: Path):
+    """Load the transformer and the text encoder of an exported model directory."""
+    transformer = load_file(directory / "transformer/diffusion_pytorch_model.safetensors")
+    model.transformer.load_state_dict({name: value.float() for name, value in transformer.items()})
+    text_encoder = load_file(directory / "text_encoder/model.safetensors")
+    missing, unexpected = model.text_encoder.load_state_dict(
+        {name: value.float() for name, value in text_encoder.items()}, strict=False
+    )
+    if unexpected or set(missing) - {"encoder.embed_tokens.weight"}:  # tied to shared.weight
+        raise ValueError(f"{directory}/text_encoder must fit the config, got missing {missing}, unexpected {unexpected}.")
+
+
 class LatentData:
     """Every cached latent, normalised, in memory: about 90 KB a clip at toy size."""
 
@@ -112,6 +124,7 @@ def main():
     parser.add_argument("run")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (and finish the decay) after this long in all")
     parser.add_argument("--max-steps", type=int, help="stop after this many steps in this call; resume later")
+    parser.add_argument("--init", help="a model directory to start from, such as models/mv2id-tiny")
     parser.add_argument("--compile", action="store_true", help="torch.compile the blocks: twice as fast, needs a C++ compiler")
     arguments = parser.parse_args()
     config, run = read_config(arguments.config), Path(arguments.run)
@@ -121,6 +134,8 @@ def main():
     tokenizer = build_tokenizer(CAPTION_WORDS, config["text"]["max_length"])
     data = LatentData(config, run, tokenizer)
     model = ConditionedModel(config, len(tokenizer))
+    if arguments.init:
+        start_from(model, Path(arguments.init))
     parameters = sum(p.numel() for p in model.parameters())
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]
