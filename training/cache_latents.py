@@ -26,9 +26,7 @@ def load_vae(config, run, device="cpu"):
     state = torch.load(Path(run) / "vae.pt", map_location=device)
     vae = AutoencoderKLWan(**config["vae"]).to(device)
     vae.load_state_dict(state["vae"])
-    ema = Ema(vae, 0.0)
-    ema.load_state_dict(state["ema"])
-    ema.copy_to(vae)
+    Ema.load_into(vae, state["ema"])
     return fast_single_frames(channels_last(vae)).eval().requires_grad_(False)
 
 

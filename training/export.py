@@ -8,11 +8,10 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import UniPCMultistepScheduler
 
 from training.cache_latents import load_vae
 from training.files import read_config
-from training.sample import load_model
+from training.sample import load_model, make_scheduler
 
 
 # v = neither + image * (references - neither) + text * (text_references - references), as one weight a branch.
@@ -43,9 +42,7 @@ def main():
     model.transformer.half().save_pretrained(out / "transformer")
     model.text_encoder.half().save_pretrained(out / "text_encoder")
     tokenizer.save_pretrained(out / "tokenizer")
-    UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=config["scheduler"]["flow_shift"]
-    ).save_pretrained(out / "scheduler")
+    make_scheduler(config).save_pretrained(out / "scheduler")
     write_json(
         out / "model_index.json",
         {

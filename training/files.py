@@ -43,5 +43,12 @@ class Ema:
     def load_state_dict(self, state):
         self.step, self.shadow = state["step"], state["shadow"]
 
+    @classmethod
+    def load_into(cls, module, state):
+        """Give module the averaged weights of a checkpoint's `ema`."""
+        ema = cls(module, 0.0)
+        ema.load_state_dict(state)
+        ema.copy_to(module)
+
     def copy_to(self, module):
         module.load_state_dict(self.shadow, strict=False)

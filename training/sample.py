@@ -33,18 +33,14 @@ def load_model(config, run):
     model = ConditionedModel(config, len(tokenizer))
     state = torch.load(Path(run) / "transformer.pt", map_location="cpu")
     model.load_state_dict(state["model"])
-    ema = Ema(model, 0.0)
-    ema.load_state_dict(state["ema"])
-    ema.copy_to(model)
+    Ema.load_into(model, state["ema"])
     return model.eval().requires_grad_(False), tokenizer
 
 
-def make_scheduler(config, steps):
-    scheduler = UniPCMultistepScheduler(
+def make_scheduler(config):
+    return UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=config["scheduler"]["flow_shift"]
     )
-    scheduler.set_timesteps(steps)
-    return scheduler
 
 
 @torch.no_grad()
@@ -58,7 +54,8 @@ def generate(model, tokenizer, config, references, captions, noise, steps=20, te
     text = encode(model.text_encoder, *tokenize(tokenizer, captions, max_length))
     empty = encode(model.text_encoder, *tokenize(tokenizer, [""] * len(captions), max_length))
     references = references.transpose(1, 2)
-    scheduler = make_scheduler(config, steps)
+    scheduler = make_scheduler(config)
+    scheduler.set_timesteps(steps)
     latents = noise
     for t in scheduler.timesteps:
         timestep = t.float().expand(len(latents))
@@ -76,6 +73,19 @@ def statistics(run):
     """latents_mean and latents_std, [1, C, 1, 1, 1] each."""
     values = json.loads((Path(run) / "latents/statistics.json").read_text())
     return [torch.tensor(values[name]).view(1, -1, 1, 1, 1) for name in ("latents_mean", "latents_std")]
+
+
+def encode_views(vae, views, mean, std):
+    """views [B, n, 3, H, W] in [-1, 1] -> normalised latents [B, n, C, h, w]"""
+    latents = vae.encode(views.flatten(0, 1)[:, :, None]).latent_dist.mode()
+    return ((latents - mean) / std)[:, :, 0].unflatten(0, views.shape[:2])
+
+
+def draw_noise(config, views, generator):
+    """Noise for one clip a reference set of encoded views. -> [B, C, T, h, w]"""
+    frames = (config["data"]["num_frames"] - 1) // config["vae"]["scale_factor_temporal"] + 1
+    batch, _, channels, height, width = views.shape
+    return torch.randn(batch, channels, frames, height, width, generator=generator)
 
 
 def strip(images):
@@ -111,11 +121,8 @@ def main():
     with torch.no_grad():
         tensors, captions = held_out(config, arguments.num)
         views = to_model_range(tensors["references"][:, : arguments.references])
-        latents = vae.encode(views.flatten(0, 1)[:, :, None]).latent_dist.mode()
-        latents = ((latents - mean) / std)[:, :, 0].unflatten(0, views.shape[:2])
-        frames = (config["data"]["num_frames"] - 1) // config["vae"]["scale_factor_temporal"] + 1
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(arguments.num, latents.shape[2], frames, *latents.shape[3:], generator=generator)
+        latents = encode_views(vae, views, mean, std)
+        noise = draw_noise(config, latents, torch.Generator().manual_seed(0))
         sampled = generate(
             model, tokenizer, config, latents, captions, noise, arguments.steps, arguments.text_scale, arguments.image_scale
         )

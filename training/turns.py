@@ -17,7 +17,16 @@ from training.files import read_config
 from training.heads import caption, sample_identities, sample_scenes
 from training.heads.motion import Motions, fixed_pose
 from training.heads.render import render
-from training.sample import HELD_OUT_SEED, generate, load_model, save_sheet, statistics, strip
+from training.sample import (
+    HELD_OUT_SEED,
+    draw_noise,
+    encode_views,
+    generate,
+    load_model,
+    save_sheet,
+    statistics,
+    strip,
+)
 from training.train_vae import psnr
 
 SHOWN = (-90, -45, 0, 45, 90)
@@ -54,12 +63,10 @@ def main():
     vae = load_vae(config, arguments.run)
     model, tokenizer = load_model(config, arguments.run)
     mean, std = statistics(arguments.run)
-    frames = (data["num_frames"] - 1) // config["vae"]["scale_factor_temporal"] + 1
     truths, videos = {}, {}
     with torch.no_grad():
-        encoded = vae.encode(references.flatten(0, 1)[:, :, None]).latent_dist.mode()
-        encoded = ((encoded - mean) / std)[:, :, 0].unflatten(0, references.shape[:2])
-        noise = torch.randn(n, encoded.shape[2], frames, *encoded.shape[3:], generator=generator)
+        encoded = encode_views(vae, references, mean, std)
+        noise = draw_noise(config, encoded, generator)
         scales = (arguments.text_scale, arguments.image_scale)
         for side, degrees in SIDES:
             motions = turn(n, data["num_frames"], degrees)
