@@ -1,0 +1,21 @@
+/** Everything a stage may reach, by the name it has in the flow. */
+import type { BucketName, QueueName } from '../contract/deployment';
+import type { Batch } from './batch';
+import type { DeliveryTable, EndpointTable } from './delivery-table';
+import type { JobQueue } from './job-queue';
+import type { JobTable } from './job-table';
+import type { ObjectStore } from './object-store';
+import type { WebhookSecrets } from './webhook-secrets';
+
+export interface Ports {
+  readonly buckets: Readonly<Record<BucketName, ObjectStore>>;
+  readonly jobs: JobTable;
+  readonly deliveries: DeliveryTable;
+  readonly endpoints: EndpointTable;
+  readonly queues: Readonly<Record<QueueName, JobQueue>>;
+  readonly deadLetters: Readonly<Record<QueueName, JobQueue>>;
+  readonly batch: Batch;
+  readonly secrets: WebhookSecrets;
+  /** Releases connections and files. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+/**
+ * Where a deployment lives: everything a process needs to reach its buckets, tables, queues and Batch. It crosses process
+ * boundaries as one environment variable (Lambdas, worker) and stands in the user's profiles file (command line).
+ */
+import { z } from 'zod';
+import { fieldErrors } from './field-error';
+
+/** Every queue of the flow, in its order. Each has a dead-letter queue. */
+export const QUEUE_NAMES = ['intake', 'jobs', 'batch_events', 'webhooks'] as const;
+export type QueueName = (typeof QUEUE_NAMES)[number];
+
+export const BUCKET_NAMES = ['uploads', 'results', 'models'] as const;
+export type BucketName = (typeof BUCKET_NAMES)[number];
+
+const Text = z.string().min(1);
+const QueueUrls = z.strictObject({ url: z.url(), dead_letter_url: z.url() });
+
+const LocalDeploymentSchema = z.strictObject({
+  type: z.literal('local'),
+  /** Absolute path of the folder that holds buckets, store and logs. */
+  home: Text,
+});
+
+const AwsDeploymentSchema = z.strictObject({
+  type: z.literal('aws'),
+  region: Text,
+  /** Another endpoint for every service, for emulators. */
+  endpoint: z.url().optional(),
+  /** Other endpoints by service, where one emulator does not serve all of them. */
+  endpoints: z.strictObject({ s3: z.url(), sqs: z.url(), dynamodb: z.url() }).partial().optional(),
+  buckets: z.strictObject({ uploads: Text, results: Text, models: Text }),
+  table: Text,
+  queues: z.strictObject({ intake: QueueUrls, jobs: QueueUrls, batch_events: QueueUrls, webhooks: QueueUrls }),
+  batch: z.strictObject({ job_queue: Text, job_definition: Text }),
+  /** Secrets Manager: `{"secrets": ["whsec_...", "whsec_..."]}`, the newest first. */
+  webhook_secret: Text,
+});
+
+export const DeploymentSchema = z.discriminatedUnion('type', [LocalDeploymentSchema, AwsDeploymentSchema]);
+export type Deployment = z.output<typeof DeploymentSchema>;
+export type LocalDeployment = z.output<typeof LocalDeploymentSchema>;
+export type AwsDeployment = z.output<typeof AwsDeploymentSchema>;
+
+/**
+ * @param root name of the value in messages: an environment variable or a profile.
+ * @throws Error with every field that is wrong.
+ */
+export function parseDeployment(value: unknown, root: string): Deployment {
+  const errors = fieldErrors(DeploymentSchema, value, root);
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join(' '));
+  return value as Deployment;
+}

@@ -1,0 +1,25 @@
+/** Names of all environment variables, each of them here and nowhere else. */
+
+/** The deployment as JSON: see deployment.ts. */
+export const DEPLOYMENT = 'MV2ID_DEPLOYMENT';
+/** The job that a worker is to run. */
+export const JOB_ID = 'MV2ID_JOB_ID';
+/** What the networks run on: cpu, cuda or webgpu. */
+export const PROVIDER = 'MV2ID_PROVIDER';
+/** Folder that workers of one machine share for model directories. */
+export const MODEL_CACHE = 'MV2ID_MODEL_CACHE';
+/** Threads of an operator. */
+export const THREADS = 'MV2ID_THREADS';
+/** Set by AWS Batch, and by the local one likewise. */
+export const BATCH_JOB_ID = 'AWS_BATCH_JOB_ID';
+/** From 1. */
+export const BATCH_JOB_ATTEMPT = 'AWS_BATCH_JOB_ATTEMPT';
+/** Prints stack traces. */
+export const DEBUG = 'MV2ID_DEBUG';
+
+/** @throws Error when the variable is not set. */
+export function requireEnv(name: string, env: NodeJS.ProcessEnv = process.env): string {
+  const value = env[name];
+  if (value === undefined || value === '') throw new Error(`${name} must be set, got nothing.`);
+  return value;
+}

@@ -1,0 +1,66 @@
+/** report.json: how a video came about, for people who compare. report.html shows the same. */
+import { z } from 'zod';
+import { JobIdSchema, JobSchema } from './job';
+import { VIEWS } from './manifest';
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const Seconds = z.number().nonnegative();
+
+export const ReportSchema = z.strictObject({
+  schema_version: z.literal(1),
+  job_id: JobIdSchema,
+  created_at: z.iso.datetime(),
+  model: z.string(),
+  /** Of the model directory's files: names, sizes and contents. */
+  model_sha256: Sha256,
+  subject: z.string(),
+  input: JobSchema.shape.input.unwrap(),
+  /** In the manifest's order; those beyond the model's maximum are not listed. */
+  references: z.array(
+    z.strictObject({
+      file: z.string(),
+      view: z.enum(VIEWS).nullable(),
+      sha256: Sha256,
+      /** Pixels of the upright image. */
+      width: z.int().positive(),
+      height: z.int().positive(),
+    }),
+  ),
+  outputs: z.array(
+    z.strictObject({
+      video: z.string(),
+      poster: z.string(),
+      seed: z.int().nonnegative(),
+      sha256: Sha256,
+      /** Of the denoised latents as float32 bytes: what a resumed run must meet. */
+      latents_sha256: Sha256,
+      /** Bytes. */
+      size: z.int().positive(),
+      duration_seconds: Seconds,
+      /** One entry a denoising step. */
+      steps: z.array(
+        z.strictObject({
+          step: z.int().positive(),
+          /** What the model was told, 0..1000. */
+          timestep: z.number(),
+          /** Share of noise before the step, 0..1. */
+          sigma: z.number(),
+          seconds: Seconds,
+          /** Root mean square of the guided velocity and of the sample after the step. */
+          velocity_rms: z.number(),
+          sample_rms: z.number(),
+        }),
+      ),
+    }),
+  ),
+  /** Of the attempt that finished, by phase: encode_prompt, encode_references, denoise, decode, fetch_model... */
+  timings_seconds: z.record(z.string(), Seconds),
+  attempts: z.int().positive(),
+  /** Steps that an earlier attempt had done. */
+  resumed_from_step: z.int().nonnegative(),
+  peak_memory_bytes: z.int().positive(),
+  provider: z.string(),
+  compute_dtype: z.string(),
+  versions: z.record(z.string(), z.string()),
+});
+export type Report = z.output<typeof ReportSchema>;
