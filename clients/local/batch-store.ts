@@ -1,0 +1,302 @@
+/**
+ * The jobs of the local Batch, in the store of the home. Every change of state is one transaction, and the event that AWS would
+ * send about it stands in that same transaction until the queue has taken it; so whoever dies, wherever, has lost none.
+ *
+ * The order in which jobs start stands in the store too: `turn` sorts the shares that have a job waiting, `queue` the jobs of a
+ * share. Taking the next job costs the same with ten jobs waiting as with ten thousand.
+ *
+ *   ['job', id]                                   the job
+ *   ['queue', share, 9999 - priority, sequence]   jobs that wait
+ *   ['share', share]                              how many of a share wait and run, and when one last started
+ *   ['turn', running, last start, share]          shares that have a job waiting
+ *   ['active', id]                                jobs that are starting or running
+ *   ['stop', id]                                  why a running job is to be stopped
+ *   ['event', number]                             events that the queue has not taken yet
+ *   ['ended', time, id]                           jobs that are over, to be forgotten
+ *   ['last', 'job' | 'event']                     last number given
+ */
+
+import { randomUUID } from 'node:crypto';
+import type { Database, RootDatabase } from 'lmdb';
+import type { BatchState } from '../../contract/events';
+import type { BatchSubmission } from '../batch';
+import { jobDetail, stateChangeEvent } from './batch-job-detail';
+
+/** How an attempt ended, in AWS's words. */
+export interface AttemptEnd {
+  /** 128 + the signal's number for a process that a signal ended; null when there was no process to end. */
+  readonly exitCode: number | null;
+  /** Of the attempt: `Host EC2 (instance ...) terminated.`, or that the container exited. */
+  readonly statusReason: string;
+  /** Of the container: why it could not be started. */
+  readonly reason: string | null;
+}
+
+export interface LocalBatchAttempt extends AttemptEnd {
+  readonly startedAt: number | null;
+  readonly stoppedAt: number;
+}
+
+/** Times in milliseconds since 1970. */
+export interface LocalBatchJob {
+  readonly id: string;
+  readonly name: string;
+  readonly share: string;
+  readonly priority: number;
+  readonly timeoutSeconds: number;
+  /** Order of submission, from 1. */
+  readonly sequence: number;
+  readonly status: BatchState;
+  readonly statusReason: string | null;
+  readonly isTerminated: boolean;
+  readonly createdAt: number;
+  /** Of the present or last attempt. */
+  readonly startedAt: number | null;
+  readonly stoppedAt: number | null;
+  /** Those that have ended. */
+  readonly attempts: readonly LocalBatchAttempt[];
+}
+
+/** An event on its way to the queue. */
+export interface OutgoingEvent {
+  readonly number: number;
+  /** The Batch job's name. */
+  readonly group: string;
+  /** JSON. */
+  readonly body: string;
+}
+
+interface Share {
+  readonly waiting: number;
+  readonly running: number;
+  readonly lastStart: number;
+}
+
+type Key = (string | number)[];
+
+const MAX_PRIORITY = 9999;
+/** AWS Batch forgets a job a week after its end. */
+const KEEP_MS = 7 * 24 * 3600_000;
+const NO_SHARE: Share = { waiting: 0, running: 0, lastStart: 0 };
+/** Sorts after every number and every word that a key may have. */
+const AFTER_NUMBERS = Number.MAX_SAFE_INTEGER;
+const AFTER_WORDS = '\uffff';
+
+export class BatchStore {
+  private readonly db: Database<unknown, Key>;
+  private readonly listeners = new Set<() => void>();
+
+  /** @param root the environment of the home, in which this opens a database of its own. */
+  constructor(root: RootDatabase) {
+    this.db = root.openDB<unknown, Key>({ name: 'batch', encoding: 'json' });
+  }
+
+  /** Calls back after every change that this process makes to the store. @returns how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  get(id: string): LocalBatchJob | null {
+    return (this.db.get(['job', id]) as LocalBatchJob | undefined) ?? null;
+  }
+
+  /** A job has nothing to wait for but a slot, so it is RUNNABLE from the start. @returns its id. */
+  async add({ jobId, shareIdentifier, priority, timeoutSeconds }: BatchSubmission, now: Date): Promise<string> {
+    const id = randomUUID();
+    await this.write(() => {
+      const job: LocalBatchJob = {
+        id,
+        name: jobId,
+        share: shareIdentifier,
+        priority,
+        timeoutSeconds,
+        sequence: this.nextNumber('job'),
+        status: 'RUNNABLE',
+        statusReason: null,
+        isTerminated: false,
+        createdAt: now.getTime(),
+        startedAt: null,
+        stoppedAt: null,
+        attempts: [],
+      };
+      this.put(['job', id], job);
+      this.enqueue(job);
+    });
+    return id;
+  }
+
+  /** The job whose turn it is becomes STARTING. Null when none waits. */
+  takeNext(now: Date): Promise<LocalBatchJob | null> {
+    return this.write(() => {
+      const turn = this.first(['turn', -1], ['turn', AFTER_NUMBERS]);
+      if (!turn) return null;
+      const share = turn[3] as string;
+      const queued = this.first(['queue', share, 0], ['queue', share, MAX_PRIORITY + 1]);
+      if (!queued) throw new Error(`share ${share} must have a job waiting, got none.`);
+      const job = this.require(this.db.get(queued) as string);
+      this.dequeue(job);
+      this.changeShare(share, ({ waiting, running }) => ({ waiting, running: running + 1, lastStart: now.getTime() }));
+      this.put(['active', job.id], true);
+      return this.move({ ...job, status: 'STARTING', statusReason: null, startedAt: null, stoppedAt: null }, now);
+    });
+  }
+
+  /** A job whose process has started becomes RUNNING. */
+  async markRunning(id: string, now: Date): Promise<void> {
+    await this.write(() => {
+      const job = this.require(id);
+      if (job.status === 'STARTING') this.move({ ...job, status: 'RUNNING', startedAt: now.getTime() }, now);
+    });
+  }
+
+  /**
+   * The present attempt of a job is over.
+   * @param next what becomes of the job: RUNNABLE once more, or its end.
+   * @param statusReason of the job.
+   */
+  async endAttempt(
+    id: string,
+    end: AttemptEnd,
+    next: { status: 'RUNNABLE' | 'SUCCEEDED' | 'FAILED'; statusReason: string; isTerminated: boolean },
+    now: Date,
+  ): Promise<void> {
+    await this.write(() => {
+      const job = this.require(id);
+      if (!isActive(job)) return;
+      const attempt: LocalBatchAttempt = { startedAt: job.startedAt, stoppedAt: now.getTime(), ...end };
+      const ended: LocalBatchJob = { ...job, ...next, stoppedAt: now.getTime(), attempts: [...job.attempts, attempt] };
+      void this.db.remove(['active', id]);
+      void this.db.remove(['stop', id]);
+      this.changeShare(job.share, (share) => ({ ...share, running: share.running - 1 }));
+      if (next.status === 'RUNNABLE') this.enqueue(ended);
+      else this.put(['ended', now.getTime(), id], true);
+      this.move(ended, now);
+    });
+  }
+
+  /** A job that waits fails at once; one that runs is marked, and the scheduler stops it. Nothing happens to one that has ended. */
+  async requestStop(id: string, reason: string, now: Date): Promise<void> {
+    await this.write(() => {
+      const job = this.get(id);
+      if (!job) return;
+      if (isActive(job)) {
+        if (this.db.get(['stop', id]) === undefined) this.put(['stop', id], reason);
+      } else if (job.status === 'RUNNABLE') {
+        this.dequeue(job);
+        this.put(['ended', now.getTime(), id], true);
+        const end = { statusReason: reason, isTerminated: true, stoppedAt: now.getTime() };
+        this.move({ ...job, ...end, status: 'FAILED' }, now);
+      }
+    });
+  }
+
+  /** Jobs that are STARTING or RUNNING. */
+  active(): LocalBatchJob[] {
+    return this.keys(['active', ''], ['active', AFTER_WORDS]).map(([, id]) => this.require(id as string));
+  }
+
+  /** Running jobs that are to be stopped, and why. */
+  stops(): { id: string; reason: string }[] {
+    return this.keys(['stop', ''], ['stop', AFTER_WORDS]).map((key) => ({
+      id: key[1] as string,
+      reason: this.db.get(key) as string,
+    }));
+  }
+
+  /** The oldest events that the queue has not taken. */
+  unsentEvents(limit: number): OutgoingEvent[] {
+    const range = this.db.getRange({ start: ['event', 0], end: ['event', AFTER_NUMBERS], limit });
+    return [...range].map(({ key, value }) => {
+      const { group, body } = value as { group: string; body: string };
+      return { number: key[1] as number, group, body };
+    });
+  }
+
+  async forgetEvents(numbers: readonly number[]): Promise<void> {
+    await this.db.transaction(() => {
+      for (const number of numbers) void this.db.remove(['event', number]);
+    });
+  }
+
+  /** Removes what ended more than a week ago. */
+  async forgetOldJobs(now: Date): Promise<void> {
+    const old = this.keys(['ended', 0], ['ended', now.getTime() - KEEP_MS]);
+    await this.db.transaction(() => {
+      for (const key of old) {
+        void this.db.remove(['job', key[2] as string]);
+        void this.db.remove(key);
+      }
+    });
+  }
+
+  private async write<T>(change: () => T): Promise<T> {
+    const result = await this.db.transaction(change);
+    for (const listener of this.listeners) listener();
+    return result;
+  }
+
+  /** Stores the job in its new state, together with the event about it. */
+  private move(job: LocalBatchJob, now: Date): LocalBatchJob {
+    this.put(['job', job.id], job);
+    const number = this.nextNumber('event');
+    const event = stateChangeEvent(jobDetail(job), now);
+    this.put(['event', number], { group: job.name, body: JSON.stringify(event) });
+    return job;
+  }
+
+  private enqueue(job: LocalBatchJob): void {
+    this.put(queueKey(job), job.id);
+    this.changeShare(job.share, (share) => ({ ...share, waiting: share.waiting + 1 }));
+  }
+
+  private dequeue(job: LocalBatchJob): void {
+    void this.db.remove(queueKey(job));
+    this.changeShare(job.share, (share) => ({ ...share, waiting: share.waiting - 1 }));
+  }
+
+  private changeShare(name: string, change: (share: Share) => Share): void {
+    const before = (this.db.get(['share', name]) as Share | undefined) ?? NO_SHARE;
+    const after = change(before);
+    if (before.waiting > 0) void this.db.remove(turnKey(name, before));
+    if (after.waiting > 0) this.put(turnKey(name, after), true);
+    this.put(['share', name], after);
+  }
+
+  private nextNumber(kind: 'job' | 'event'): number {
+    const number = ((this.db.get(['last', kind]) as number | undefined) ?? 0) + 1;
+    this.put(['last', kind], number);
+    return number;
+  }
+
+  private first(start: Key, end: Key): Key | null {
+    return this.keys(start, end, 1)[0] ?? null;
+  }
+
+  private keys(start: Key, end: Key, limit?: number): Key[] {
+    return [...this.db.getKeys({ start, end, ...(limit !== undefined && { limit }) })];
+  }
+
+  private put(key: Key, value: unknown): void {
+    // Inside a transaction a write takes effect at once; its promise is that of the transaction.
+    void this.db.put(key, value);
+  }
+
+  private require(id: string): LocalBatchJob {
+    const job = this.get(id);
+    if (!job) throw new Error(`Batch job ${id} must be in the store, got nothing.`);
+    return job;
+  }
+}
+
+function isActive({ status }: LocalBatchJob): boolean {
+  return status === 'STARTING' || status === 'RUNNING';
+}
+
+function queueKey({ share, priority, sequence }: LocalBatchJob): Key {
+  return ['queue', share, MAX_PRIORITY - priority, sequence];
+}
+
+function turnKey(name: string, { running, lastStart }: Share): Key {
+  return ['turn', running, lastStart, name];
+}
