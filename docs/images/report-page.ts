@@ -1,0 +1,50 @@
+/**
+ * Pictures of a report page as a browser shows it: `npx tsx docs/images/report-page.ts out/ada/report.html`. On a desk in light and
+ * dark, on a telephone, and as it is printed.
+ */
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import chromium from '@sparticuz/chromium';
+import { launch, type MediaFeature } from 'puppeteer-core';
+
+interface Picture {
+  readonly name: string;
+  readonly width: number;
+  readonly scheme: 'light' | 'dark';
+  readonly isPrinted?: boolean;
+}
+
+const PICTURES: readonly Picture[] = [
+  { name: 'report-light', width: 1100, scheme: 'light' },
+  { name: 'report-dark', width: 1100, scheme: 'dark' },
+  { name: 'report-narrow', width: 400, scheme: 'light' },
+  { name: 'report-print', width: 760, scheme: 'light', isPrinted: true },
+];
+
+/** Runs in the page: waits for the video's first picture, or for the word that this browser plays none. */
+const IS_LOADED = `Promise.all([...document.querySelectorAll('video')].map((video) => video.readyState >= 2 || video.error ? null :
+  new Promise((resolve) => ['loadeddata', 'error', 'suspend'].forEach((event) => video.addEventListener(event, resolve)))))`;
+
+/** Writes one PNG a picture into `folder`. */
+async function photograph(page: string, folder: string): Promise<void> {
+  const executablePath = await chromium.executablePath();
+  const browser = await launch({ executablePath, args: chromium.args, headless: 'shell' });
+  try {
+    for (const { name, width, scheme, isPrinted } of PICTURES) {
+      const tab = await browser.newPage();
+      await tab.setViewport({ width, height: 800 });
+      const features: MediaFeature[] = [{ name: 'prefers-color-scheme', value: scheme }];
+      await tab.emulateMediaFeatures(features);
+      if (isPrinted) await tab.emulateMediaType('print');
+      await tab.goto(pathToFileURL(path.resolve(page)).href);
+      await tab.evaluate(IS_LOADED);
+      await tab.screenshot({ path: `${path.join(folder, name)}.png` as `${string}.png`, fullPage: true });
+      await tab.close();
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+const [page = 'out/ada/report.html', folder = __dirname] = process.argv.slice(2);
+void photograph(page, folder);
