@@ -7,13 +7,13 @@
  *
  *   ['job', id]                                   the job
  *   ['queue', share, 9999 - priority, sequence]   jobs that wait
- *   ['share', share]                              how many of a share wait and run, and when one last started
+ *   ['share', share]                              how many of a share wait and run, and which start was its last
  *   ['turn', running, last start, share]          shares that have a job waiting
  *   ['active', id]                                jobs that are starting or running
  *   ['stop', id]                                  why a running job is to be stopped
  *   ['event', number]                             events that the queue has not taken yet
  *   ['ended', time, id]                           jobs that are over, to be forgotten
- *   ['last', 'job' | 'event']                     last number given
+ *   ['last', 'job' | 'start' | 'event']           last number given
  */
 
 import { randomUUID } from 'node:crypto';
@@ -69,6 +69,7 @@ export interface OutgoingEvent {
 interface Share {
   readonly waiting: number;
   readonly running: number;
+  /** Number of the start: two starts may fall into one millisecond. */
   readonly lastStart: number;
 }
 
@@ -126,19 +127,14 @@ export class BatchStore {
     return id;
   }
 
-  /** The job whose turn it is becomes STARTING. Null when none waits. */
-  takeNext(now: Date): Promise<LocalBatchJob | null> {
+  /** The jobs whose turn it is become STARTING: at most `count`, none when none waits. */
+  takeNext(count: number, now: Date): Promise<LocalBatchJob[]> {
     return this.write(() => {
-      const turn = this.first(['turn', -1], ['turn', AFTER_NUMBERS]);
-      if (!turn) return null;
-      const share = turn[3] as string;
-      const queued = this.first(['queue', share, 0], ['queue', share, MAX_PRIORITY + 1]);
-      if (!queued) throw new Error(`share ${share} must have a job waiting, got none.`);
-      const job = this.require(this.db.get(queued) as string);
-      this.dequeue(job);
-      this.changeShare(share, ({ waiting, running }) => ({ waiting, running: running + 1, lastStart: now.getTime() }));
-      this.put(['active', job.id], true);
-      return this.move({ ...job, status: 'STARTING', statusReason: null, startedAt: null, stoppedAt: null }, now);
+      const jobs: LocalBatchJob[] = [];
+      for (let turn = this.firstTurn(); turn && jobs.length < count; turn = this.firstTurn()) {
+        jobs.push(this.takeFrom(turn[3] as string, now));
+      }
+      return jobs;
     });
   }
 
@@ -151,25 +147,28 @@ export class BatchStore {
   }
 
   /**
-   * The present attempt of a job is over.
-   * @param next what becomes of the job: RUNNABLE once more, or its end.
-   * @param statusReason of the job.
+   * The present attempt of a job is over. A job that was to be stopped is not run once more, whatever ended its attempt.
+   * @param status what becomes of the job.
    */
-  async endAttempt(
-    id: string,
-    end: AttemptEnd,
-    next: { status: 'RUNNABLE' | 'SUCCEEDED' | 'FAILED'; statusReason: string; isTerminated: boolean },
-    now: Date,
-  ): Promise<void> {
+  async endAttempt(id: string, end: AttemptEnd, status: 'RUNNABLE' | 'SUCCEEDED' | 'FAILED', now: Date): Promise<void> {
     await this.write(() => {
       const job = this.require(id);
       if (!isActive(job)) return;
+      const stopReason = this.db.get(['stop', id]) as string | undefined;
+      const isTerminated = stopReason !== undefined && status !== 'SUCCEEDED';
       const attempt: LocalBatchAttempt = { startedAt: job.startedAt, stoppedAt: now.getTime(), ...end };
-      const ended: LocalBatchJob = { ...job, ...next, stoppedAt: now.getTime(), attempts: [...job.attempts, attempt] };
+      const ended: LocalBatchJob = {
+        ...job,
+        status: isTerminated ? 'FAILED' : status,
+        statusReason: isTerminated ? stopReason : end.statusReason,
+        isTerminated,
+        stoppedAt: now.getTime(),
+        attempts: [...job.attempts, attempt],
+      };
       void this.db.remove(['active', id]);
       void this.db.remove(['stop', id]);
       this.changeShare(job.share, (share) => ({ ...share, running: share.running - 1 }));
-      if (next.status === 'RUNNABLE') this.enqueue(ended);
+      if (ended.status === 'RUNNABLE') this.enqueue(ended);
       else this.put(['ended', now.getTime(), id], true);
       this.move(ended, now);
     });
@@ -245,6 +244,17 @@ export class BatchStore {
     return job;
   }
 
+  private takeFrom(share: string, now: Date): LocalBatchJob {
+    const [queued] = this.keys(['queue', share, 0], ['queue', share, MAX_PRIORITY + 1], 1);
+    if (!queued) throw new Error(`share ${share} must have a job waiting, got none.`);
+    const job = this.require(this.db.get(queued) as string);
+    this.dequeue(job);
+    const start = this.nextNumber('start');
+    this.changeShare(share, ({ waiting, running }) => ({ waiting, running: running + 1, lastStart: start }));
+    this.put(['active', job.id], true);
+    return this.move({ ...job, status: 'STARTING', statusReason: null, startedAt: null, stoppedAt: null }, now);
+  }
+
   private enqueue(job: LocalBatchJob): void {
     this.put(queueKey(job), job.id);
     this.changeShare(job.share, (share) => ({ ...share, waiting: share.waiting + 1 }));
@@ -263,14 +273,14 @@ export class BatchStore {
     this.put(['share', name], after);
   }
 
-  private nextNumber(kind: 'job' | 'event'): number {
+  private nextNumber(kind: 'job' | 'start' | 'event'): number {
     const number = ((this.db.get(['last', kind]) as number | undefined) ?? 0) + 1;
     this.put(['last', kind], number);
     return number;
   }
 
-  private first(start: Key, end: Key): Key | null {
-    return this.keys(start, end, 1)[0] ?? null;
+  private firstTurn(): Key | undefined {
+    return this.keys(['turn', -1], ['turn', AFTER_NUMBERS], 1)[0];
   }
 
   private keys(start: Key, end: Key, limit?: number): Key[] {

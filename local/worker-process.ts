@@ -1,0 +1,104 @@
+/**
+ * A worker as a child process. It gets its own process group, so that Ctrl-C in the terminal reaches `serve` alone, which then lets
+ * the worker save its progress; and its output goes straight to a file, so that it can outlive a `serve` that was killed.
+ *
+ * Which processes an earlier `serve` left is read from their environment: it names the Batch job, so neither a reused process id
+ * nor a `serve` killed before it could note one leads astray.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { logFileName } from '../clients/local/batch-job-detail';
+import type { LocalBatchJob } from '../clients/local/batch-store';
+import type { LocalDeployment } from '../contract/deployment';
+import * as env from '../contract/env';
+import type { Runner, RunningWorker, WorkerExit } from './runner';
+
+export interface WorkerProcessOptions {
+  readonly deployment: LocalDeployment;
+  readonly logFolder: string;
+  readonly modelCache: string;
+  /** cpu, cuda or webgpu. */
+  readonly provider: string;
+  /** Threads of an operator; the runtime decides unless given. */
+  readonly threads?: number;
+}
+
+/** Named by path: local/ and gpu-worker/ never import each other. */
+const WORKER = path.resolve(__dirname, '../bin/worker.js');
+const ORPHAN_POLL_MS = 50;
+
+export class WorkerProcesses implements Runner {
+  constructor(private readonly options: WorkerProcessOptions) {
+    mkdirSync(options.logFolder, { recursive: true });
+  }
+
+  start(job: LocalBatchJob, attempt: number): RunningWorker {
+    const log = openSync(path.join(this.options.logFolder, logFileName(job.id, attempt)), 'a');
+    try {
+      const child = spawn(process.execPath, [WORKER], {
+        env: { ...process.env, ...this.environment(job, attempt) },
+        stdio: ['ignore', log, log],
+        detached: true,
+      });
+      const exited = new Promise<WorkerExit>((resolve, reject) => {
+        child.once('error', reject);
+        child.once('exit', (code, signal) => resolve({ code, signal }));
+      });
+      return { exited, kill: (signal) => void child.kill(signal) };
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  async findOrphans(batchJobIds: readonly string[]): Promise<ReadonlyMap<string, RunningWorker>> {
+    const orphans = new Map<string, RunningWorker>();
+    if (batchJobIds.length === 0) return orphans;
+    const wanted = new Set(batchJobIds);
+    for (const entry of await readdir('/proc')) {
+      const pid = Number(entry);
+      const id = Number.isInteger(pid) ? await batchJobOf(pid) : null;
+      if (id !== null && wanted.has(id)) orphans.set(id, orphan(pid, id));
+    }
+    return orphans;
+  }
+
+  private environment(job: LocalBatchJob, attempt: number): Record<string, string> {
+    const { deployment, modelCache, provider, threads } = this.options;
+    return {
+      [env.DEPLOYMENT]: JSON.stringify(deployment),
+      [env.JOB_ID]: job.name,
+      [env.BATCH_JOB_ID]: job.id,
+      [env.BATCH_JOB_ATTEMPT]: String(attempt),
+      [env.PROVIDER]: provider,
+      [env.MODEL_CACHE]: modelCache,
+      ...(threads !== undefined && { [env.THREADS]: String(threads) }),
+    };
+  }
+}
+
+/** Somebody else's child: nobody tells when it ends, or how, so it is asked for until it is gone. */
+function orphan(pid: number, batchJobId: string): RunningWorker {
+  const exited = (async (): Promise<WorkerExit> => {
+    while ((await batchJobOf(pid)) === batchJobId) await wait(ORPHAN_POLL_MS);
+    return { code: null, signal: null };
+  })();
+  const kill = (signal: NodeJS.Signals) => {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  return { exited, kill };
+}
+
+/** The Batch job that a process runs; null when it is gone (a zombie has no environment), another user's, or no worker. */
+async function batchJobOf(pid: number): Promise<string | null> {
+  const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+  const prefix = `${env.BATCH_JOB_ID}=`;
+  const variable = environment.split('\0').find((text) => text.startsWith(prefix));
+  return variable === undefined ? null : variable.slice(prefix.length);
+}
