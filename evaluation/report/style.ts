@@ -46,8 +46,9 @@ th { font-weight: 400; text-align: left; vertical-align: top; }
 th, td { padding: 0.42rem 0; border-top: 1px solid var(--rule); }
 tr:first-child > * { border-top: 0; }
 .facts { table-layout: fixed; }
-.facts th { color: var(--soft); padding-right: 1rem; width: 7.5rem; overflow-wrap: anywhere; }
-.wide .facts th { width: 11rem; }
+.facts col:first-child { width: 7.5rem; }
+.wide .facts col:first-child { width: 11rem; }
+.facts th { color: var(--soft); padding-right: 1rem; overflow-wrap: anywhere; }
 .facts td { overflow-wrap: anywhere; }
 .numbers { font-variant-numeric: tabular-nums; }
 .numbers td, .numbers thead th + th { text-align: right; padding-left: 1rem; white-space: nowrap; }
@@ -81,7 +82,7 @@ footer { margin-top: 2rem; color: var(--soft); font-size: 0.8125rem; }
   .top.beside { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); align-items: start; gap: 2.5rem; }
 }
 @media (max-width: 46rem) { .sheet { grid-template-columns: minmax(0, 1fr); } }
-@media (max-width: 30rem) { .wide .facts th { width: 42%; } }
+@media (max-width: 30rem) { .wide .facts col:first-child { width: 36%; } }
 @media print {
   :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #ccc; --accent: #000;
     --c0: #3b6ea5; --c1: #d98324; --c2: #3f8f6b; --c3: #b34a5f; --c4: #7a62a8; --c5: #8c8a2f; --c6: #4a9aa8; --c7: #8b6b57; }

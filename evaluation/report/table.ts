@@ -3,7 +3,7 @@ import { type Html, type HtmlValue, html } from './html';
 
 /** Names and what they are. @param caption read aloud, not shown. */
 export function factTable(caption: string, rows: readonly (readonly [name: string, value: HtmlValue])[]): Html {
-  return html`<table class="facts"><caption class="unseen">${caption}</caption><tbody>${rows.map(
+  return html`<table class="facts"><caption class="unseen">${caption}</caption><colgroup><col><col></colgroup><tbody>${rows.map(
     ([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`,
   )}</tbody></table>`;
 }
