@@ -101,10 +101,10 @@ class Engine {
     let count = 0;
     const { seconds } = await timed(async () => {
       const model = await openModel(model_dir);
-      const [latents] = await sampleLatents(request, model, plan, references, [noise], hooks);
+      const [output] = await sampleLatents(request, model, plan, references, [noise], hooks);
       const decoder = this.newDecoder(model);
       // Frames are let go as a video writer lets them go.
-      for await (const { data } of decoder.decode(latents!)) {
+      for await (const { data } of decoder.decode(output!.latents)) {
         sum += data.reduce((total, value) => total + Math.abs(value), 0);
         count += data.length;
       }

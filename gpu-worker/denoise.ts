@@ -5,6 +5,7 @@
  * Branches whose tokens differ need different graphs. A graph is loaded when a branch first needs it, and a model with two
  * experts (Wan 2.2) drops the high-noise one before the low-noise one is loaded.
  */
+import { ModelError } from './errors';
 import type { EncodedText, GenerationHooks } from './generate';
 import type { OpenModel } from './model/open-model';
 import { type GuidanceBranch, weightedBranches } from './model/reference-conditioning';
@@ -13,6 +14,7 @@ import type { Plan } from './plan';
 import { type Expert, emitPlannedTransformer, ropeInputs, timestepInput } from './planned-transformer';
 import { createScheduler } from './scheduler';
 import { createSession, type FloatTensor, type Session, type SessionOptions, type Tensor } from './session';
+import type { Snapshot, StepRecord } from './snapshot';
 
 export interface Denoising {
   readonly model: OpenModel;
@@ -24,37 +26,83 @@ export interface Denoising {
   readonly noises: readonly FloatTensor[];
   readonly session: SessionOptions;
   readonly computeDtype: FloatDType;
+  /** Where an earlier run of the same job had come to. */
+  readonly checkpoint?: Snapshot | null;
 }
 
-/** Latents [1, C, T, h, w] of every output, normalised as the transformer knows them. */
-export async function denoise(task: Denoising, { onEvent, cancel }: GenerationHooks): Promise<FloatTensor[]> {
-  const { model, plan, noises } = task;
+export interface Denoised {
+  /** [1, C, T, h, w], normalised as the transformer knows them. */
+  readonly latents: FloatTensor;
+  /** One entry a step, those of earlier runs included. */
+  readonly steps: readonly StepRecord[];
+}
+
+/** @throws ModelError when the model answers something that is no number. */
+export async function denoise(task: Denoising, { onEvent, onSnapshot, cancel }: GenerationHooks): Promise<Denoised[]> {
+  const { model, plan } = task;
   const { steps, guidance } = plan.input;
-  const { className, config } = model.directory.scheduler;
   const branches = weightedBranches(model.conditioning, guidance);
-  const schedulers = noises.map(() => createScheduler(className, config, steps));
-  const samples = noises.map(({ data }) => data);
+  const outputs = startOutputs(task);
+  for (const [index, { sample, scheduler, records }] of outputs.entries()) {
+    if (records.length > 0) onSnapshot?.(index, { sample: sample.data, scheduler: scheduler.state(), steps: records });
+  }
   const experts = new Experts(task);
   try {
     // All outputs take a step before any takes the next, so that each expert is loaded once.
     for (let i = 0; i < steps; i++) {
-      for (const [output, scheduler] of schedulers.entries()) {
+      for (const [index, output] of outputs.entries()) {
+        if (output.records.length > i) continue;
         cancel.throwIfSet();
-        const sample: FloatTensor = { ...noises[output]!, data: samples[output]! };
+        const startedAt = performance.now();
+        const { scheduler } = output;
         const timestep = scheduler.timesteps[i]!;
-        const velocity = new Float32Array(sample.data.length);
+        const velocity = new Float32Array(output.sample.data.length);
         for (const { branch, weight } of branches) {
-          const answer = await experts.predict(branch, sample, timestep);
+          const answer = await experts.predict(branch, output.sample, timestep);
           for (let at = 0; at < velocity.length; at++) velocity[at]! += weight * answer[at]!;
         }
-        samples[output] = scheduler.step(velocity, i, sample.data);
-        onEvent({ type: 'step', step: i * noises.length + output + 1, totalSteps: steps * noises.length });
+        const velocityRms = rms(velocity);
+        if (!Number.isFinite(velocityRms)) {
+          const where = `step ${i + 1} in ${task.computeDtype}`;
+          throw new ModelError(`transformer must answer with finite numbers, got ${velocityRms} at ${where}.`);
+        }
+        const data = scheduler.step(velocity, i, output.sample.data);
+        output.sample = { ...output.sample, data };
+        output.records.push({
+          step: i + 1,
+          timestep,
+          sigma: scheduler.sigmas[i]!,
+          seconds: (performance.now() - startedAt) / 1000,
+          velocity_rms: velocityRms,
+          sample_rms: rms(data),
+        });
+        onSnapshot?.(index, { sample: data, scheduler: scheduler.state(), steps: output.records });
+        onEvent({ type: 'step', step: i * outputs.length + index + 1, totalSteps: steps * outputs.length });
       }
     }
   } finally {
     await experts.release();
   }
-  return noises.map((noise, output) => ({ ...noise, data: samples[output]! }));
+  return outputs.map(({ sample, records }) => ({ latents: sample, steps: records }));
+}
+
+/** Every output at its noise, or where the checkpoint left it. */
+function startOutputs({ model, plan, noises, checkpoint }: Denoising) {
+  const { className, config } = model.directory.scheduler;
+  return noises.map((noise, index) => {
+    const scheduler = createScheduler(className, config, plan.input.steps);
+    const state = checkpoint?.outputs[index];
+    if (state) scheduler.restore(state.scheduler);
+    const sample: FloatTensor = state ? { ...noise, data: state.sample } : noise;
+    return { scheduler, sample, records: [...(state?.steps ?? [])] };
+  });
+}
+
+/** Root mean square. */
+function rms(values: Float32Array): number {
+  let sum = 0;
+  for (const value of values) sum += value * value;
+  return Math.sqrt(sum / values.length);
 }
 
 /** Sessions of the transformer, by the number of references their graphs take. */

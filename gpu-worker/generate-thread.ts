@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { CancelFlag } from './cancellation';
 import { type GenerationEvent, type GenerationRequest, type GenerationResult, generate } from './generate';
 import { type PortableError, toPortable } from './portable-error';
+import { buffersOf, copyOfState, type OutputState } from './snapshot';
 
 /** What the starting thread hands over. */
 export interface ThreadData {
@@ -12,15 +13,23 @@ export interface ThreadData {
 
 export type ThreadMessage =
   | { readonly type: 'event'; readonly event: GenerationEvent }
+  | { readonly type: 'snapshot'; readonly output: number; readonly state: OutputState }
   | { readonly type: 'done'; readonly result: GenerationResult }
   | { readonly type: 'failed'; readonly error: PortableError };
 
 async function run(): Promise<void> {
   const { request, cancelBuffer } = workerData as ThreadData;
-  const post = (message: ThreadMessage) => parentPort?.postMessage(message);
+  const post = (message: ThreadMessage, owned: ArrayBuffer[] = []) => parentPort?.postMessage(message, owned);
   try {
     const cancel = new CancelFlag(cancelBuffer);
-    const result = await generate(request, { cancel, onEvent: (event) => post({ type: 'event', event }) });
+    const result = await generate(request, {
+      cancel,
+      onEvent: (event) => post({ type: 'event', event }),
+      onSnapshot: (output, state) => {
+        const copy = copyOfState(state);
+        post({ type: 'snapshot', output, state: copy }, buffersOf(copy));
+      },
+    });
     post({ type: 'done', result });
   } catch (error) {
     post({ type: 'failed', error: toPortable(error) });

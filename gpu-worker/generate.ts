@@ -17,7 +17,7 @@ import { posterFileName, videoFileName } from '../contract/keys';
 import { MAX_SEED } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
 import type { CancelFlag } from './cancellation';
-import { denoise } from './denoise';
+import { type Denoised, denoise } from './denoise';
 import { readReferenceImage } from './images';
 import { estimateMemory, type MemoryEstimate, requireMemory } from './memory';
 import { type OpenModel, openModel } from './model/open-model';
@@ -29,6 +29,7 @@ import { readNoise, seededNoise } from './noise';
 import type { FloatDType } from './onnx/graph';
 import { type Plan, planGeneration } from './plan';
 import { createSession, type FloatTensor, type SessionOptions } from './session';
+import { type OutputState, type Snapshot, type StepRecord, stepsDone } from './snapshot';
 import { VaeDecoder } from './vae-decoder';
 import { openVideoWriter, writePoster } from './video';
 
@@ -47,6 +48,8 @@ export interface GenerationRequest {
   readonly noiseFile?: string;
   /** Bytes that may be used; what the machine has available unless given. */
   readonly availableMemory?: number;
+  /** Where an earlier run of the same request had come to; one that does not fit is not used. */
+  readonly checkpoint?: Snapshot | null;
 }
 
 export type Phase = 'encode_prompt' | 'encode_references' | 'denoise' | 'decode';
@@ -75,10 +78,16 @@ export interface GenerationResult {
   readonly files: readonly GeneratedFile[];
   /** Of each output's latents as float32 bytes: equal for the same job on the same machine. */
   readonly latentsSha256: readonly string[];
+  /** Of each output, every step. */
+  readonly steps: readonly (readonly StepRecord[])[];
+  /** Steps of all outputs that the checkpoint had done. */
+  readonly resumedFromStep: number;
 }
 
 export interface GenerationHooks {
   onEvent(event: GenerationEvent): void;
+  /** An output has taken a step, or is where its checkpoint left it. The arrays are the generator's own: valid until this returns, not to be changed. */
+  onSnapshot?(output: number, state: OutputState): void;
   readonly cancel: CancelFlag;
 }
 
@@ -102,26 +111,45 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
   hooks.cancel.throwIfSet();
 
   // 2 to 4
-  const latents = await sampleLatents(request, model, plan, references, noises, hooks);
+  const checkpoint = usableCheckpoint(request, plan, noises, hooks);
+  const denoised = await sampleLatents({ ...request, checkpoint }, model, plan, references, noises, hooks);
 
   // 5 Decode, 6 poster
   hooks.onEvent({ type: 'phase', phase: 'decode' });
+  const latents = denoised.map((output) => output.latents);
   const files = await decode(request, model, plan, latents, hooks);
-  return { plan, files, latentsSha256: latents.map(({ data }) => sha256(data)) };
+  return {
+    plan,
+    files,
+    latentsSha256: latents.map(({ data }) => sha256(data)),
+    steps: denoised.map(({ steps }) => steps),
+    resumedFromStep: checkpoint ? stepsDone(checkpoint) : 0,
+  };
 }
 
+/** What steps 2 to 4 need of a request. */
+type SamplingRequest = Pick<GenerationRequest, 'session' | 'computeDtype' | 'checkpoint'>;
+
 /**
- * Steps 2 to 4: from pixels, prompt and noise to the latents [1, C, T, h, w] of every output.
+ * Steps 2 to 4: from pixels, prompt and noise to the latents [1, C, T, h, w] of every output. A checkpoint after the last step
+ * leaves nothing of them to do.
  * @param references float32 [3, H, W] each, -1..1; as many as the plan counts. @param noises [1, C, T, h, w], one an output.
  */
 export async function sampleLatents(
-  request: Pick<GenerationRequest, 'session' | 'computeDtype'>,
+  request: SamplingRequest,
   model: OpenModel,
   plan: Plan,
   references: readonly Float32Array[],
   noises: readonly FloatTensor[],
   hooks: GenerationHooks,
-): Promise<FloatTensor[]> {
+): Promise<Denoised[]> {
+  const { checkpoint } = request;
+  const isDenoised = checkpoint && stepsDone(checkpoint) === plan.input.steps * noises.length;
+  if (isDenoised) {
+    const nothing: EncodedText = { prompt: null, negative: null };
+    return denoise({ ...request, model, plan, text: nothing, references: null, noises }, hooks);
+  }
+
   // 2 Encode the prompt
   hooks.onEvent({ type: 'phase', phase: 'encode_prompt' });
   const text = await encodePrompts(request, model, plan, hooks);
@@ -161,8 +189,29 @@ async function drawNoises(request: GenerationRequest, model: OpenModel, plan: Pl
   return data.map((values) => ({ dtype: 'float32', dims, data: values }));
 }
 
+/** The request's checkpoint if it is one of this plan. */
+function usableCheckpoint(
+  { checkpoint }: GenerationRequest,
+  plan: Plan,
+  noises: readonly FloatTensor[],
+  hooks: GenerationHooks,
+): Snapshot | null {
+  if (!checkpoint) return null;
+  const fits =
+    checkpoint.outputs.length <= noises.length &&
+    checkpoint.outputs.every((output, i) => {
+      if (!output) return true;
+      const { sample, scheduler, steps } = output;
+      const isWhole = sample.length === noises[i]!.data.length && steps.length === scheduler.stepIndex;
+      return isWhole && scheduler.stepIndex <= plan.input.steps;
+    });
+  if (fits) return checkpoint;
+  hooks.onEvent({ type: 'notice', message: 'The checkpoint is not one of this job: it starts from its beginning.' });
+  return null;
+}
+
 async function encodePrompts(
-  request: Pick<GenerationRequest, 'session' | 'computeDtype'>,
+  request: SamplingRequest,
   model: OpenModel,
   plan: Plan,
   hooks: GenerationHooks,
@@ -201,7 +250,7 @@ async function encodePrompts(
 
 /** Clean latents of all views, [1, C, n, h, w]; null where there are none. Each view is encoded alone, as a clip of one frame. */
 async function encodeReferences(
-  request: Pick<GenerationRequest, 'session' | 'computeDtype'>,
+  request: SamplingRequest,
   { directory, weights }: OpenModel,
   plan: Plan,
   references: readonly Float32Array[],

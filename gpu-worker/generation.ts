@@ -8,19 +8,24 @@ import { CancelFlag } from './cancellation';
 import type { GenerationEvent, GenerationRequest, GenerationResult } from './generate';
 import type { ThreadData, ThreadMessage } from './generate-thread';
 import { fromPortable } from './portable-error';
+import { type Snapshot, withOutput } from './snapshot';
 
 export interface Generation {
   /** Rejects with what `generate` throws. */
   readonly result: Promise<GenerationResult>;
   /** Stop after the step that is running; `result` then rejects with GenerationCanceled. */
   cancel(): void;
+  /** How far the denoising has come, after the last step that is done; nothing before it begins. */
+  snapshot(): Snapshot;
 }
 
 /** As a source the thread's file is TypeScript, which needs tsx; bundled it is JavaScript beside this file. */
 const THREAD_FILE = path.join(__dirname, `generate-thread${path.extname(__filename)}`);
 
+/** @param onEvent is called after `snapshot()` holds what the event tells of. */
 export function startGeneration(request: GenerationRequest, onEvent: (event: GenerationEvent) => void): Generation {
   const cancel = new CancelFlag();
+  let snapshot: Snapshot = { outputs: [] };
   const workerData: ThreadData = { request, cancelBuffer: cancel.buffer };
   const worker = new Worker(THREAD_FILE, {
     workerData,
@@ -29,13 +34,14 @@ export function startGeneration(request: GenerationRequest, onEvent: (event: Gen
   const result = new Promise<GenerationResult>((resolve, reject) => {
     worker.on('message', (message: ThreadMessage) => {
       if (message.type === 'event') onEvent(message.event);
+      else if (message.type === 'snapshot') snapshot = withOutput(snapshot, message.output, message.state);
       else if (message.type === 'done') resolve(message.result);
       else reject(fromPortable(message.error));
     });
     worker.on('error', reject);
     worker.on('exit', (code) => reject(new Error(`The generating thread ended without a result (exit code ${code}).`)));
   });
-  return { result, cancel: () => cancel.set() };
+  return { result, cancel: () => cancel.set(), snapshot: () => snapshot };
 }
 
 function typeScriptLoader(): string[] {

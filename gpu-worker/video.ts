@@ -8,6 +8,7 @@ import { VideoEncoder, VideoFrame } from '@napi-rs/webcodecs';
 import { BufferTarget, EncodedPacket, EncodedVideoPacketSource, Mp4OutputFormat, Output } from 'mediabunny';
 import sharp from 'sharp';
 import type { Size } from './images';
+import { clearCreationTime } from './video/creation-time';
 import { toI420 } from './video/i420';
 import { writeWholeFile } from './whole-file';
 
@@ -96,6 +97,7 @@ export async function openVideoWriter(file: string, size: Size, fps: number): Pr
       encoder.close();
       await output.finalize();
       const bytes = new Uint8Array(target.buffer ?? new ArrayBuffer(0));
+      clearCreationTime(bytes);
       await writeWholeFile(file, bytes);
       return { size: bytes.byteLength, durationSeconds: numFrames / fps };
     },

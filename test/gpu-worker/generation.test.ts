@@ -8,6 +8,7 @@ import { GenerationCanceled } from '../../gpu-worker/cancellation';
 import { ModelError } from '../../gpu-worker/errors';
 import type { GenerationEvent, GenerationRequest } from '../../gpu-worker/generate';
 import { startGeneration } from '../../gpu-worker/generation';
+import { type Snapshot, stepsDone } from '../../gpu-worker/snapshot';
 import { writeRandomModel } from '../random-model';
 import { manifest, writeReferenceSet } from '../reference-set';
 
@@ -57,6 +58,20 @@ test('cancel stops it between two steps', async () => {
   await expect(generation.result).rejects.toThrow(GenerationCanceled);
   expect(steps.length).toBeLessThan(100);
   expect(readdirSync(task.outFolder)).toEqual([]);
+});
+
+test('the main thread holds every step that it has heard of, and another thread goes on from there', async () => {
+  const held: Snapshot[] = [];
+  const whole = startGeneration(request({ steps: 4 }), (event) => {
+    if (event.type !== 'step') return;
+    held.push(whole.snapshot());
+    expect(stepsDone(whole.snapshot())).toBeGreaterThanOrEqual(event.step);
+  });
+  const { latentsSha256 } = await whole.result;
+  const resumed = startGeneration(request({ steps: 4 }, { checkpoint: held[1] }), () => {});
+  expect(resumed.snapshot()).toEqual({ outputs: [] });
+  expect((await resumed.result).latentsSha256).toEqual(latentsSha256);
+  expect(stepsDone(resumed.snapshot())).toBe(4);
 });
 
 test('errors keep their class and their details', async () => {

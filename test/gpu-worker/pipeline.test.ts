@@ -61,11 +61,12 @@ test.each(metadata.cases)('$name: latents and frames are those of PyTorch', asyn
   const hooks = { onEvent: () => {}, cancel: new CancelFlag() };
   const request = { session: SESSION, computeDtype: 'float32' } as const;
 
-  const [latents] = await sampleLatents(request, model, plan, references, [noise], hooks);
-  const frames = await decode(model, latents!);
+  const [output] = await sampleLatents(request, model, plan, references, [noise], hooks);
+  const { latents } = output!;
+  const frames = await decode(model, latents);
 
-  expect(latents!.dims).toEqual(expected.dims);
-  expect(relativeError(latents!.data, expected.data as Float32Array)).toBeLessThan(TOLERANCE);
+  expect(latents.dims).toEqual(expected.dims);
+  expect(relativeError(latents.data, expected.data as Float32Array)).toBeLessThan(TOLERANCE);
   const every = frames.filter((_, index) => index % metadata.frame_stride === 0);
   expect(relativeError(every, tensors[`frames/${name}`]!.data as Float32Array)).toBeLessThan(TOLERANCE);
 });

@@ -157,3 +157,14 @@ test('the poster is a JPEG of the frame', async () => {
 });
 
 const frame3 = frame(3);
+
+test('the same frames give the same bytes at any time', async () => {
+  const files = ['early.mp4', 'late.mp4'].map((name) => path.join(folder, name));
+  for (const [i, file] of files.entries()) {
+    const clock = jest.spyOn(Date, 'now').mockReturnValue((1 + i) * 1e12);
+    await writeClip(file);
+    clock.mockRestore();
+  }
+  const [early, late] = files.map((file) => readFileSync(file));
+  expect(early!.equals(late!)).toBe(true);
+});

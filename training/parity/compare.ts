@@ -117,10 +117,10 @@ class Comparison {
     const request = { session: this.session, computeDtype: 'float32' } as const;
     const hooks = { onEvent: () => {}, cancel: new CancelFlag() };
     const noise = this.input('pipeline/noise');
-    const [latents] = await sampleLatents(request, this.model, this.plan, references, [noise], hooks);
+    const [output] = await sampleLatents(request, this.model, this.plan, references, [noise], hooks);
     const what = `pipeline, ${this.plan.input.steps} steps, ${numReferences} references`;
-    this.compare(`${what}, latents`, latents!.data, 'out/pipeline/latents');
-    this.compare(`${what}, frames`, await this.decode(latents!), 'out/pipeline/frames');
+    this.compare(`${what}, latents`, output!.latents.data, 'out/pipeline/latents');
+    this.compare(`${what}, frames`, await this.decode(output!.latents), 'out/pipeline/frames');
   }
 
   private async expert(expert: Expert): Promise<void> {
