@@ -14,6 +14,8 @@ export const FieldErrorSchema = z.strictObject({ path: z.string(), message: z.st
 
 /** Longer values are cut: a message is one line. */
 const MAX_VALUE_LENGTH = 60;
+/** A key that needs no quotes in a path. */
+const PLAIN_KEY = /^[\p{L}\p{N}_$-]{1,60}$/u;
 
 /** "<field> must be <rule>, got <value>." `rule` starts after "must be": "a whole number from 1 to 100". */
 export function fieldError(path: string, rule: string, value: unknown): FieldError {
@@ -39,8 +41,7 @@ export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number') return String(value);
   if (Array.isArray(value) && value.length > 0) return `a list of ${value.length}`;
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= MAX_VALUE_LENGTH ? text : `${text.slice(0, MAX_VALUE_LENGTH)}...`;
+  return cut(JSON.stringify(value) ?? String(value));
 }
 
 function errorsOfIssue(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown, root: string): FieldError[] {
@@ -84,12 +85,23 @@ function article(noun: string): string {
   return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 
-/** `reference_set.images[2].file` */
+/** `reference_set.images[2].file`; a key that is no plain word is quoted: `metadata["two words"]`. */
 function pathText(path: PropertyKey[], root: string): string {
   if (path.length === 0) return root;
   return path
-    .map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`))
+    .map((part, i) => {
+      if (typeof part === 'number') return `[${part}]`;
+      const key = String(part);
+      if (!PLAIN_KEY.test(key)) return `[${cut(JSON.stringify(key))}]`;
+      return i === 0 ? key : `.${key}`;
+    })
     .join('');
+}
+
+/** Never between the halves of a surrogate pair. */
+function cut(text: string): string {
+  if (text.length <= MAX_VALUE_LENGTH) return text;
+  return `${text.slice(0, MAX_VALUE_LENGTH).replace(/[\uD800-\uDBFF]$/, '')}...`;
 }
 
 function valueAt(input: unknown, path: PropertyKey[]): unknown {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { isTerminal, JOB_EVENT_TYPES, JobIdSchema, JobSchema } from './job';
-import { ManifestSchema } from './manifest';
+import { LocalManifestSchema } from './manifest';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Time = z.iso.datetime();
@@ -26,7 +26,7 @@ export const JobRecordSchema = z.strictObject({
   version: z.int().positive(),
   job: JobSchema,
   /** Null for a job that was rejected because of its manifest. */
-  manifest: ManifestSchema.nullable(),
+  manifest: LocalManifestSchema.nullable(),
   /** Where events go, also for a job rejected for another field of its manifest. */
   webhook: z.string().nullable(),
   /** The images as they were when the set was validated, in the manifest's order. */

@@ -38,9 +38,13 @@ export const REPORT_JSON_FILE_NAME = 'report.json';
 export const JOB_FILE_NAME = 'job.json';
 const CHECKPOINT_FOLDER = 'checkpoint';
 
-/** The same tenant, set and manifest bytes always give the same job, so a repeated or reordered event finds it again. */
-export function jobId(tenant: string, set: string, manifest: Uint8Array): JobId {
-  const hash = createHash('sha256').update(`${requireName('tenant', tenant)}/${requireName('set', set)}\n`);
+/**
+ * The same tenant, set and manifest bytes always give the same job, so a repeated or reordered event finds it again.
+ * @param run how often these very bytes were asked for again after a run that did not succeed, from 0.
+ */
+export function jobId(tenant: string, set: string, manifest: Uint8Array, run = 0): JobId {
+  const place = `${requireName('tenant', tenant)}/${requireName('set', set)}`;
+  const hash = createHash('sha256').update(run === 0 ? `${place}\n` : `${place}/${run}\n`);
   const bits = BigInt(`0x${hash.update(manifest).digest('hex')}`);
   const digit = (i: number) => BASE32[Number((bits >> BigInt(256 - 5 * (i + 1))) & 31n)];
   return JobIdSchema.parse(`job-${Array.from({ length: JOB_ID_DIGITS }, (_, i) => digit(i)).join('')}`);

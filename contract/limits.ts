@@ -18,6 +18,8 @@ export interface ModelGrid {
 
 /** job.json is written by hand or by a small program; anything larger is a mistake and would be held in memory by a Lambda. */
 export const MAX_MANIFEST_BYTES = 64 * 1024;
+/** The schema itself needs four; the rest is for metadata. What reads a value level by level must not run out of stack. */
+export const MAX_MANIFEST_DEPTH = 32;
 
 /** One view is the plain single-reference case; more than eight would cost more attention than the video's own tokens. */
 export const MIN_REFERENCE_IMAGES = 1;
@@ -78,6 +80,10 @@ export const MAX_METADATA_BYTES = 4096;
 export const MIN_EXECUTION_TIMEOUT_SECONDS = 60;
 /** A day: longer than any clip within these limits takes on a supported GPU. */
 export const MAX_EXECUTION_TIMEOUT_SECONDS = 24 * 3600;
+/** Four hours: the largest clip within these limits on the smallest supported GPU; a worker that hangs costs no more than that. */
+export const DEFAULT_EXECUTION_TIMEOUT_SECONDS = 4 * 3600;
+/** The worker stops by itself at its time limit; Batch, which never retries a job it timed out, only if the worker hangs. */
+export const EXECUTION_TIMEOUT_MARGIN_SECONDS = 120;
 export const MIN_TTL_SECONDS = 60;
 /** SQS keeps a message for at most 14 days. */
 export const MAX_TTL_SECONDS = 14 * 24 * 3600;

@@ -7,7 +7,7 @@
  * reference_conditioning.json), so a set runs on any model.
  */
 import { z } from 'zod';
-import { fieldError, fieldErrors } from './field-error';
+import { fieldError, fieldErrors, mustBe } from './field-error';
 import { JOB_EVENT_TYPES } from './job';
 import * as limits from './limits';
 import { JobRejected } from './rejection';
@@ -21,6 +21,8 @@ export const VIEWS = ['front', 'left_45', 'left_profile', 'right_45', 'right_pro
 const FILE_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._()@+=,-]*\.(png|jpe?g|webp)$/iu;
 const MODEL_ID = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
+/** As the parser of URLs writes them. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 const ImageSchema = z.strictObject({
   file: z
@@ -95,36 +97,104 @@ export const ManifestSchema = z.strictObject({
   retention_days: wholeNumber(limits.MIN_RETENTION_DAYS, limits.MAX_RETENTION_DAYS).optional(),
 });
 
+/** As it is taken on one machine, where a receiver may listen on the loopback interface without a certificate. */
+export const LocalManifestSchema = ManifestSchema.extend({
+  webhook: z
+    .string()
+    .max(limits.MAX_WEBHOOK_URL_LENGTH)
+    .refine((value) => isWebhookUrl(value) || isLoopbackUrl(value))
+    .optional()
+    .meta({
+      rule: `an https address, or an http one of this machine, without user name or fragment, of at most ${limits.MAX_WEBHOOK_URL_LENGTH} characters`,
+    }),
+});
+
 export type Manifest = z.output<typeof ManifestSchema>;
 export type ManifestInput = Manifest['input'];
 export type ReferenceImage = Manifest['reference_set']['images'][number];
 export type View = (typeof VIEWS)[number];
 
+export interface ManifestOptions {
+  /** One machine: the webhook may be plain http on the loopback interface. */
+  readonly isLocal?: boolean;
+}
+
 /**
  * The manifest in the bytes of a job.json.
  * @throws JobRejected `invalid_manifest`, with every field that is wrong.
  */
-export function parseManifest(bytes: Uint8Array): Manifest {
+export function parseManifest(bytes: Uint8Array, { isLocal = false }: ManifestOptions = {}): Manifest {
   const json = parseJson(bytes);
-  const errors = [...fieldErrors(ManifestSchema, json, MANIFEST_FILE_NAME)];
+  const schema = isLocal ? LocalManifestSchema : ManifestSchema;
+  const errors = [...fieldErrors(schema, json, MANIFEST_FILE_NAME)];
   if (errors.length === 0) errors.push(...repeatedFiles(json as Manifest));
   const [first, ...rest] = errors;
   if (first) throw new JobRejected('invalid_manifest', [first, ...rest]);
   return json as Manifest;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
-  if (bytes.byteLength > limits.MAX_MANIFEST_BYTES) {
-    const size = fieldError(MANIFEST_FILE_NAME, `at most ${limits.MAX_MANIFEST_BYTES} bytes`, bytes.byteLength);
-    throw new JobRejected('invalid_manifest', [size]);
-  }
+/**
+ * The webhook of a job.json that may be wrong in every other respect, so that even its rejection is told.
+ * @returns null when there is none, or none that is allowed.
+ */
+export function webhookOf(bytes: Uint8Array, { isLocal = false }: ManifestOptions = {}): string | null {
+  const schema = z.looseObject({ webhook: (isLocal ? LocalManifestSchema : ManifestSchema).shape.webhook });
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? error.message.replaceAll(/\s+/g, ' ') : 'bytes that are not UTF-8';
-    const message = `${MANIFEST_FILE_NAME} must be JSON in UTF-8, got ${reason.replace(/\.$/, '')}.`;
-    throw new JobRejected('invalid_manifest', [{ path: MANIFEST_FILE_NAME, message }]);
+    return schema.parse(parseJson(bytes)).webhook ?? null;
+  } catch {
+    return null;
   }
+}
+
+/** The rejection of a job.json that is not even read. */
+export function manifestTooLarge(size: number): JobRejected {
+  const error = fieldError(MANIFEST_FILE_NAME, `at most ${limits.MAX_MANIFEST_BYTES} bytes`, size);
+  return new JobRejected('invalid_manifest', [error]);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.byteLength > limits.MAX_MANIFEST_BYTES) throw manifestTooLarge(bytes.byteLength);
+  const text = decodeText(bytes);
+  const depth = nestingDepth(text);
+  if (depth > limits.MAX_MANIFEST_DEPTH)
+    throw rejectText(`nested at most ${limits.MAX_MANIFEST_DEPTH} deep`, `${depth}`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw rejectText('JSON in UTF-8', onOneLine((error as SyntaxError).message));
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw rejectText('JSON in UTF-8', 'bytes that are not UTF-8');
+  }
+}
+
+/** How many brackets are open at once, at most. Asked before anything reads the value, because readers call themselves. */
+function nestingDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"?|[[{\]}]/gs)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
+
+/** The parser quotes the text it stumbled over. */
+function onOneLine(reason: string): string {
+  return reason
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .replace(/\.$/, '')
+    .trim();
+}
+
+function rejectText(rule: string, got: string): JobRejected {
+  return new JobRejected('invalid_manifest', [mustBe(MANIFEST_FILE_NAME, rule, got)]);
 }
 
 /** The same view twice adds cost and no cue, and nearly always means that another file was meant. */
@@ -168,7 +238,18 @@ function guidanceScale() {
 }
 
 function isWebhookUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
+  const url = plainUrl(value);
+  return url?.protocol === 'https:';
+}
+
+function isLoopbackUrl(value: string): boolean {
+  const url = plainUrl(value);
+  return url?.protocol === 'http:' && LOOPBACK.test(url.hostname);
+}
+
+/** Null when it cannot be read, or has a part that a webhook's has not. */
+function plainUrl(value: string): URL | null {
+  if (!URL.canParse(value)) return null;
   const url = new URL(value);
-  return url.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '';
+  return url.username === '' && url.password === '' && url.hash === '' ? url : null;
 }
