@@ -1,0 +1,179 @@
+/** A standard queue in SQS; a message group makes it a fair one. */
+import { createHash } from 'node:crypto';
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  MessageNotInflight,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import {
+  type JobQueue,
+  MAX_VISIBILITY_SECONDS,
+  type NewMessage,
+  type QueueDepth,
+  type QueueMessage,
+  type ReceiveOptions,
+} from '../job-queue';
+
+/** Entries of one batch request. */
+const MAX_BATCH_ENTRIES = 10;
+/** Bytes of one batch request. SQS takes 1 MiB, and took 256 KiB until 2025, as other implementations still do. */
+const MAX_BATCH_BYTES = 256 * 1024;
+/** How often what SQS could not take for reasons of its own is sent again. */
+const MAX_TRIES = 4;
+const GROUP = /^[\x21-\x7e]{1,128}$/;
+/** What SQS refuses in a body. JSON.stringify escapes the other ones, control characters and lone surrogates, by itself. */
+const FORBIDDEN_CHARACTERS = /[\ufffe\uffff]/g;
+/**
+ * SQS counts the 12 hours from when the message was received, and refuses a time that goes past them. Whoever delays a message has
+ * held it for as long as a Lambda may run: 15 minutes at most.
+ */
+const MAX_DELAYED_SECONDS = MAX_VISIBILITY_SECONDS - 15 * 60;
+
+interface Failure {
+  readonly Id: string | undefined;
+  readonly SenderFault: boolean | undefined;
+  readonly Code: string | undefined;
+  readonly Message?: string;
+}
+
+export class SqsJobQueue implements JobQueue {
+  /** @param client is asked for when it is first needed. */
+  constructor(
+    private readonly client: () => SQSClient,
+    private readonly url: string,
+  ) {}
+
+  /** Bodies are JSON: characters that SQS does not carry are written as JSON escapes, which mean the same. */
+  async send(messages: readonly NewMessage[]): Promise<void> {
+    const entries = messages.map(({ body, group, delaySeconds }, i) => ({
+      Id: String(i),
+      MessageBody: body.replace(FORBIDDEN_CHARACTERS, (c) => `\\u${c.charCodeAt(0).toString(16)}`),
+      MessageGroupId: group === undefined ? undefined : groupId(group),
+      DelaySeconds: delaySeconds,
+    }));
+    for (const batch of batches(entries)) {
+      await this.untilDone(batch, 'send', async (Entries) => {
+        const command = new SendMessageBatchCommand({ QueueUrl: this.url, Entries });
+        return (await this.client().send(command)).Failed;
+      });
+    }
+  }
+
+  async receive({ max, visibilitySeconds, waitSeconds = 0 }: ReceiveOptions): Promise<QueueMessage[]> {
+    const { Messages } = await this.client().send(
+      new ReceiveMessageCommand({
+        QueueUrl: this.url,
+        MaxNumberOfMessages: max,
+        VisibilityTimeout: visibilitySeconds,
+        WaitTimeSeconds: waitSeconds,
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp', 'MessageGroupId'],
+      }),
+    );
+    return (Messages ?? []).map(queueMessage);
+  }
+
+  async delete(receipts: readonly string[]): Promise<void> {
+    const entries = receipts.map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle }));
+    for (let i = 0; i < entries.length; i += MAX_BATCH_ENTRIES) {
+      await this.untilDone(entries.slice(i, i + MAX_BATCH_ENTRIES), 'delete', async (Entries) => {
+        const command = new DeleteMessageBatchCommand({ QueueUrl: this.url, Entries });
+        return (await this.client().send(command)).Failed;
+      });
+    }
+  }
+
+  /** At most 11.75 hours are kept, see above; a message that nobody works on any more stays as it is. */
+  async changeVisibility(receipt: string, seconds: number): Promise<void> {
+    try {
+      await this.client().send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl: this.url,
+          ReceiptHandle: receipt,
+          VisibilityTimeout: Math.min(seconds, MAX_DELAYED_SECONDS),
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof MessageNotInflight)) throw error;
+    }
+  }
+
+  /** Approximate: SQS counts with a delay of up to a minute. */
+  async depth(): Promise<QueueDepth> {
+    const { Attributes } = await this.client().send(
+      new GetQueueAttributesCommand({
+        QueueUrl: this.url,
+        AttributeNames: [
+          'ApproximateNumberOfMessages',
+          'ApproximateNumberOfMessagesNotVisible',
+          'ApproximateNumberOfMessagesDelayed',
+        ],
+      }),
+    );
+    return {
+      visible: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
+      inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
+      delayed: Number(Attributes?.ApproximateNumberOfMessagesDelayed ?? 0),
+    };
+  }
+
+  /** Repeats what failed on SQS's side. @throws Error with what did not succeed. */
+  private async untilDone<E extends { readonly Id: string }>(
+    entries: readonly E[],
+    verb: string,
+    run: (entries: E[]) => Promise<readonly Failure[] | undefined>,
+  ): Promise<void> {
+    let left = [...entries];
+    for (let tryNumber = 1; left.length > 0; tryNumber++) {
+      const failures = (await run(left)) ?? [];
+      const failed = new Set(failures.map(({ Id }) => Id));
+      left = left.filter(({ Id }) => failed.has(Id));
+      const isHopeless = tryNumber === MAX_TRIES || failures.some(({ SenderFault }) => SenderFault);
+      const [first] = failures;
+      if (first && isHopeless) {
+        const reason = `${first.Code ?? 'an unknown error'}: ${first.Message ?? 'no message'}`;
+        throw new Error(`${this.url} must ${verb} every message, got ${failures.length} failures, such as ${reason}`);
+      }
+    }
+  }
+}
+
+function* batches(entries: readonly (SendMessageBatchRequestEntry & { Id: string })[]) {
+  let batch: typeof entries = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = Buffer.byteLength(entry.MessageBody ?? '');
+    if (batch.length === MAX_BATCH_ENTRIES || (batch.length > 0 && bytes + size > MAX_BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch = [...batch, entry];
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** SQS takes 128 printable characters; a host name may have 253. */
+function groupId(group: string): string {
+  return GROUP.test(group) ? group : createHash('sha256').update(group).digest('hex');
+}
+
+function queueMessage({ MessageId, Body, ReceiptHandle, Attributes }: Message): QueueMessage {
+  if (MessageId === undefined || Body === undefined || ReceiptHandle === undefined) {
+    throw new Error('A message must have id, body and receipt, got one without.');
+  }
+  return {
+    id: MessageId,
+    body: Body,
+    receipt: ReceiptHandle,
+    receiveCount: Number(Attributes?.ApproximateReceiveCount ?? 1),
+    sentAt: new Date(Number(Attributes?.SentTimestamp ?? 0)),
+    group: Attributes?.MessageGroupId ?? null,
+  };
+}
