@@ -4,7 +4,7 @@
  * The record stands in the item as its JSON text and not as attributes: metadata is free JSON, and DynamoDB refuses numbers beyond
  * 1e126, 38 digits, 32 levels and a lone surrogate, all of which are JSON.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   type DynamoDBDocumentClient,
@@ -19,6 +19,8 @@ import type { Page, PageOptions, RecordTable, TableDefinition, TableRecord } fro
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
+/** DynamoDB: 2,048 bytes for a partition key, 1,024 for a sort key. An address may be longer. */
+const MAX_PLAIN_ID_BYTES = 512;
 
 const ItemSchema = z.looseObject({ record: z.string() });
 const CursorSchema = z.strictObject({ [TABLE_KEY]: z.string(), [TABLE_SORT_KEY]: z.string() });
@@ -133,7 +135,7 @@ export class DynamoRecordTable<R extends TableRecord> implements RecordTable<R> 
     const expiry = expiresAt(record);
     return {
       [TABLE_KEY]: this.key(record.id),
-      [TABLE_SORT_KEY]: `${sortKey(record)}#${record.id}`,
+      [TABLE_SORT_KEY]: `${sortKey(record)}#${keyId(record.id)}`,
       ...Object.fromEntries(indexed),
       ...(expiry ? { [TABLE_TTL_ATTRIBUTE]: Math.ceil(expiry.getTime() / 1000) } : {}),
       version: record.version,
@@ -147,13 +149,19 @@ export class DynamoRecordTable<R extends TableRecord> implements RecordTable<R> 
   }
 
   private key(id: string): string {
-    return `${this.definition.kind}#${id}`;
+    return `${this.definition.kind}#${keyId(id)}`;
   }
 
   /** Kinds share the indexes too. */
   private indexValue(value: string): string {
     return `${this.definition.kind}#${value}`;
   }
+}
+
+/** A long id stands as its hash; the record itself has it in full. */
+function keyId(id: string): string {
+  if (Buffer.byteLength(id) <= MAX_PLAIN_ID_BYTES) return id;
+  return `sha256:${createHash('sha256').update(id).digest('hex')}`;
 }
 
 function requireLimit(limit: number): number {

@@ -17,7 +17,7 @@ const CACHE_MS = 5 * 60 * 1000;
 const SECRET_BYTES = 32;
 
 const SecretsSchema = z.strictObject({
-  /** Empty until the first rotation of a new deployment. */
+  /** Empty in a new deployment. */
   secrets: z.array(z.string().regex(/^whsec_[A-Za-z0-9+/]+=*$/)).max(2),
 });
 
@@ -39,44 +39,55 @@ export class SecretsManagerSecrets implements WebhookSecrets {
     private readonly now: () => Date = () => new Date(),
   ) {}
 
-  /** @throws Error when there is none yet. */
+  /** Makes the first one when there is none. */
   async live(): Promise<readonly [string, ...string[]]> {
     const isFresh = this.cached && this.now().getTime() < this.cached.until;
-    const secrets = isFresh && this.cached ? this.cached.secrets : this.keep((await this.read()).secrets);
-    const [first, ...rest] = secrets;
-    if (first === undefined) throw new Error(`${this.secretId} must hold a webhook secret, got none: rotate it once.`);
+    const [first, ...rest] = isFresh && this.cached ? this.cached.secrets : await this.change(withOne);
+    if (first === undefined) throw new Error(`${this.secretId} must hold a webhook secret, got none.`);
     return [first, ...rest];
   }
 
   async rotate(): Promise<string> {
-    const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+    const secret = newSecret();
     await this.change((secrets) => [secret, ...secrets.slice(0, 1)]);
     return secret;
   }
 
   /** Others see it within five minutes: rotate and retire are meant to be days apart. */
   async retirePrevious(): Promise<void> {
-    await this.change((secrets) => secrets.slice(0, 1));
+    await this.change((secrets) => (secrets.length > 1 ? secrets.slice(0, 1) : secrets));
   }
 
-  /** Reads, changes, writes, and begins anew when somebody else wrote meanwhile. */
-  private async change(decide: (secrets: readonly string[]) => readonly string[]): Promise<void> {
-    for (;;) {
+  /**
+   * Reads, changes and writes; begins anew when somebody else wrote meanwhile.
+   * @param decide returns the very same list for no change.
+   */
+  private async change(decide: (secrets: readonly string[]) => readonly string[]): Promise<readonly string[]> {
+    let refused: Version | null = null;
+    for (let salt = 0; ; ) {
       const version = await this.read();
       const secrets = decide(version.secrets);
-      try {
-        await this.client().send(
-          new PutSecretValueCommand({
-            SecretId: this.secretId,
-            ClientRequestToken: successor(version.id),
-            SecretString: JSON.stringify({ secrets }),
-          }),
-        );
-        this.keep(secrets);
-        return;
-      } catch (error) {
-        if (!(error instanceof ResourceExistsException)) throw error;
-      }
+      if (secrets === version.secrets) return this.keep(secrets);
+      salt = refused?.id === version.id ? salt + 1 : 0;
+      if (await this.write(secrets, successor(version.id, salt))) return this.keep(secrets);
+      refused = version;
+    }
+  }
+
+  /** @returns false when that version exists, with another content. */
+  private async write(secrets: readonly string[], versionId: string): Promise<boolean> {
+    try {
+      await this.client().send(
+        new PutSecretValueCommand({
+          SecretId: this.secretId,
+          ClientRequestToken: versionId,
+          SecretString: JSON.stringify({ secrets }),
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof ResourceExistsException) return false;
+      throw error;
     }
   }
 
@@ -105,10 +116,19 @@ export class SecretsManagerSecrets implements WebhookSecrets {
   }
 }
 
+function withOne(secrets: readonly string[]): readonly string[] {
+  return secrets.length === 0 ? [newSecret()] : secrets;
+}
+
+function newSecret(): string {
+  return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+}
+
 /**
  * The version id that a change of this version gets. Secrets Manager has no conditional write, but refuses a version id that exists
  * with another content: of two changes to one version the second fails.
+ * @param salt counts the refusals while this version stayed the present one: somebody has gone back to it by hand.
  */
-function successor(versionId: string): string {
-  return createHash('sha256').update(`${versionId}\n`).digest('hex');
+function successor(versionId: string, salt: number): string {
+  return createHash('sha256').update(`${versionId}\n${salt}`).digest('hex');
 }
