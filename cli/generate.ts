@@ -4,8 +4,6 @@
  * Until then everything lies in a hidden folder beside them, so an interrupted run leaves neither a half file nor a broken set
  * of old and new ones; job.json comes last.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, mkdir, mkdtemp, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fieldError, mustBe } from '../contract/field-error';
@@ -13,8 +11,10 @@ import { type Job, type JobOutput, JobSchema } from '../contract/job';
 import { JOB_FILE_NAME, jobId, resultKey } from '../contract/keys';
 import { MANIFEST_FILE_NAME, type Manifest, parseManifest } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
+import { sha256OfFile } from '../gpu-worker/file-hash';
 import type { GenerationEvent, GenerationResult, Phase } from '../gpu-worker/generate';
 import { type Generation, startGeneration } from '../gpu-worker/generation';
+import { DTYPE_OF_PROVIDER, seedOf } from '../gpu-worker/job-defaults';
 import { byteText } from '../gpu-worker/memory';
 import type { FloatDType } from '../gpu-worker/onnx/graph';
 import type { Plan } from '../gpu-worker/plan';
@@ -38,9 +38,6 @@ export interface GenerateOptions {
 
 /** Where there is no tenant: one person's own machine. */
 const TENANT = 'local';
-
-/** The CPU computes in float32 whatever the checkpoint; GPUs are made for the short types. */
-const DTYPE_OF_PROVIDER: Record<Provider, FloatDType> = { cpu: 'float32', cuda: 'bfloat16', webgpu: 'float16' };
 
 const PHASE_LABELS: Record<Phase, string> = {
   encode_prompt: 'Encoding the prompt',
@@ -123,11 +120,6 @@ function setName(setFolder: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]+/g, '-');
   return name.slice(0, 64).replaceAll(/^[-_]+|[-_]+$/g, '') || 'set';
-}
-
-/** The seed of a job that names none: of its id, so that the same job always gives the same video. */
-function seedOf(id: string): number {
-  return createHash('sha256').update(id).digest().readUInt32BE(0);
 }
 
 async function bundledModel(model: string): Promise<string> {
@@ -217,7 +209,7 @@ async function describeJob({ id, set, manifest, result, workFolder, startedAt }:
       key: resultKey(id, file.file),
       content_type: file.contentType,
       size: file.size,
-      sha256: await sha256(path.join(workFolder, file.file)),
+      sha256: await sha256OfFile(path.join(workFolder, file.file)),
       width: file.width,
       height: file.height,
       duration_seconds: file.durationSeconds,
@@ -252,12 +244,6 @@ async function describeJob({ id, set, manifest, result, workFolder, startedAt }:
     started_at: startedAt.toISOString(),
     completed_at: completedAt.toISOString(),
   });
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk);
-  return hash.digest('hex');
 }
 
 /** How long each phase took. */

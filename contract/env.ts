@@ -10,6 +10,8 @@ export const PROVIDER = 'MV2ID_PROVIDER';
 export const MODEL_CACHE = 'MV2ID_MODEL_CACHE';
 /** Threads of an operator. */
 export const THREADS = 'MV2ID_THREADS';
+/** Least time between two checkpoints of a running job; 0 for one after every step. */
+export const CHECKPOINT_SECONDS = 'MV2ID_CHECKPOINT_SECONDS';
 /** Set by AWS Batch, and by the local one likewise. */
 export const BATCH_JOB_ID = 'AWS_BATCH_JOB_ID';
 /** From 1. */

@@ -12,7 +12,8 @@ import type { DType, Graph, Value } from './onnx/graph';
 // What goes wrong is thrown; the runtime would print it a second time, over several lines.
 env.logLevel = 'fatal';
 
-export type Provider = 'cpu' | 'cuda' | 'webgpu';
+export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
+export type Provider = (typeof PROVIDERS)[number];
 
 /** A tensor in row-major order. float16 and bfloat16 are left out: graph inputs and outputs are float32, int64 or int32. */
 export type Tensor =

@@ -1,0 +1,122 @@
+/** report.json and report.html of a generation: how its videos came about. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import type { JobId } from '../contract/job';
+import { posterFileName, videoFileName } from '../contract/keys';
+import { MAX_SEED } from '../contract/limits';
+import type { Manifest } from '../contract/manifest';
+import { type Report, ReportSchema } from '../contract/report';
+import { renderReportPage } from '../evaluation/report-page';
+import packageJson from '../package.json';
+import { sha256OfFile } from './file-hash';
+import type { GenerationRequest, GenerationResult } from './generate';
+import type { Size } from './images';
+import type { CachedModel } from './model-cache';
+
+export interface Reported {
+  readonly jobId: JobId;
+  readonly manifest: Manifest;
+  readonly model: CachedModel;
+  readonly request: Pick<GenerationRequest, 'setFolder' | 'outFolder' | 'session' | 'computeDtype'>;
+  readonly result: GenerationResult;
+  /** By phase. */
+  readonly timingsSeconds: Readonly<Record<string, number>>;
+  /** From 1. */
+  readonly attempts: number;
+  readonly createdAt: Date;
+}
+
+/** Libraries that a video's bytes follow from. */
+const LIBRARIES = ['onnxruntime-node', 'sharp', '@napi-rs/webcodecs', 'mediabunny'] as const;
+const WHITE = '#fff';
+const REFERENCE_QUALITY = 85;
+
+export async function describeGeneration(reported: Reported): Promise<Report> {
+  const { jobId, manifest, model, request, result, timingsSeconds, attempts, createdAt } = reported;
+  return ReportSchema.parse({
+    schema_version: 1,
+    job_id: jobId,
+    created_at: createdAt.toISOString(),
+    model: manifest.model,
+    model_sha256: model.sha256,
+    subject: manifest.reference_set.subject,
+    input: result.plan.input,
+    references: await describeReferences(reported),
+    outputs: await describeOutputs(reported),
+    timings_seconds: timingsSeconds,
+    attempts,
+    resumed_from_step: result.resumedFromStep,
+    peak_memory_bytes: process.resourceUsage().maxRSS * 1024, // kibibytes, as Node gives them on every system
+    provider: request.session.provider,
+    compute_dtype: request.computeDtype,
+    versions: versions(),
+  } satisfies Report);
+}
+
+/** report.html, with everything it shows inside. */
+export async function renderReport(report: Report, { request, result }: Reported): Promise<string> {
+  const outputFile = async (file: string) => ({ file, bytes: await readFile(path.join(request.outFolder, file)) });
+  return renderReportPage(report, {
+    videos: await Promise.all(report.outputs.map(({ video }) => outputFile(video))),
+    posters: await Promise.all(report.outputs.map(({ poster }) => outputFile(poster))),
+    references: await Promise.all(
+      report.references.map(async ({ file, view }) => {
+        return { file, view, jpeg: await referencePicture(path.join(request.setFolder, file), result.plan.input) };
+      }),
+    ),
+  });
+}
+
+function describeReferences({ manifest, request, result }: Reported): Promise<Report['references']> {
+  const images = manifest.reference_set.images.slice(0, result.plan.numReferences);
+  return Promise.all(
+    images.map(async ({ file, view }) => {
+      const whole = path.join(request.setFolder, file);
+      const { autoOrient } = await sharp(whole).metadata();
+      return {
+        file,
+        view: view ?? null,
+        sha256: await sha256OfFile(whole),
+        width: autoOrient.width,
+        height: autoOrient.height,
+      };
+    }),
+  );
+}
+
+function describeOutputs({ request, result }: Reported): Promise<Report['outputs']> {
+  return Promise.all(
+    result.latentsSha256.map(async (latents, i) => {
+      const video = videoFileName(i);
+      const file = result.files.find((candidate) => candidate.file === video);
+      if (!file) throw new Error(`The generation must have made ${video}, got no such file.`);
+      return {
+        video,
+        poster: posterFileName(i),
+        seed: (result.plan.input.seed + i) % (MAX_SEED + 1),
+        sha256: await sha256OfFile(path.join(request.outFolder, video)),
+        latents_sha256: latents,
+        size: file.size,
+        duration_seconds: file.durationSeconds ?? 0,
+        steps: [...(result.steps[i] ?? [])],
+      };
+    }),
+  );
+}
+
+/** A reference as the model saw it: upright, on white, in the video's proportions. */
+function referencePicture(file: string, { width, height }: Size): Promise<Uint8Array> {
+  return sharp(file)
+    .autoOrient()
+    .flatten({ background: WHITE })
+    .resize({ width, height, fit: 'contain', background: WHITE })
+    .jpeg({ quality: REFERENCE_QUALITY })
+    .toBuffer();
+}
+
+function versions(): Record<string, string> {
+  const { version, dependencies } = packageJson;
+  const libraries = LIBRARIES.map((name) => [name, dependencies[name]] as const);
+  return { mv2id: version, node: process.versions.node, ...Object.fromEntries(libraries) };
+}
