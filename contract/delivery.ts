@@ -4,6 +4,9 @@ import { DeliverMessageSchema } from './events';
 
 const Time = z.iso.datetime();
 
+/** Enough for several whole schedules of a webhook; a record must not grow with every redelivery. */
+export const MAX_KEPT_ATTEMPTS = 40;
+
 export const DeliverySchema = z.strictObject({
   /** The webhook id. */
   id: z.string(),
@@ -12,6 +15,9 @@ export const DeliverySchema = z.strictObject({
   /** pending: more tries come. dead: given up, redeliverable. dropped: not to be sent (a progress that failed, a disabled address). */
   status: z.enum(['pending', 'delivered', 'dead', 'dropped']),
   message: DeliverMessageSchema,
+  /** Tries of the present schedule; a redelivery begins again at 0. */
+  tries: z.int().nonnegative(),
+  /** The newest last; of the last schedules, so far as MAX_KEPT_ATTEMPTS goes. */
   attempts: z.array(
     z.strictObject({
       at: Time,
@@ -22,6 +28,7 @@ export const DeliverySchema = z.strictObject({
       duration_ms: z.int().nonnegative(),
     }),
   ),
+  /** Not before this; while a try is under way, the time when it is given up for lost. Null when no try is to come. */
   next_attempt_at: Time.nullable(),
   created_at: Time,
 });
