@@ -17,7 +17,8 @@ const MAX_FORM_BYTES = 4096;
 export function requireCsrfToken(token: string): MiddlewareHandler {
   return async (c, next) => {
     if (!SAFE_METHODS.includes(c.req.method) && !isSame(await tokenOf(c), token)) {
-      const text = 'This page was made by an earlier run of the server. Go back, load it again, and repeat what you did.';
+      const text =
+        'This page was made by an earlier run of the server. Go back, load it again, and repeat what you did.';
       return c.html(messagePage('Please load the page again', text), 403);
     }
     await next();
