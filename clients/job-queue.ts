@@ -11,6 +11,7 @@ export interface QueueMessage {
 }
 
 export interface NewMessage {
+  /** JSON, where it has more than ASCII: it may come back with other escapes, meaning the same. */
   readonly body: string;
   /** Whose message it is (a fair queue): nobody's waits for the backlog of another. */
   readonly group?: string;

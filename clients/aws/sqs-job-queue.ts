@@ -1,11 +1,13 @@
 /** A standard queue in SQS; a message group makes it a fair one. */
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
   MessageNotInflight,
+  ReceiptHandleIsInvalid,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
@@ -13,6 +15,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import {
   type JobQueue,
+  MAX_DELAY_SECONDS,
   MAX_VISIBILITY_SECONDS,
   type NewMessage,
   type QueueDepth,
@@ -26,9 +29,15 @@ const MAX_BATCH_ENTRIES = 10;
 const MAX_BATCH_BYTES = 256 * 1024;
 /** How often what SQS could not take for reasons of its own is sent again. */
 const MAX_TRIES = 4;
+const FIRST_WAIT_MS = 100;
+/** Code of a failed batch entry. */
+const UNKNOWN_RECEIPT = 'ReceiptHandleIsInvalid';
 const GROUP = /^[\x21-\x7e]{1,128}$/;
-/** What SQS refuses in a body. JSON.stringify escapes the other ones, control characters and lone surrogates, by itself. */
-const FORBIDDEN_CHARACTERS = /[\ufffe\uffff]/g;
+/**
+ * UTF-16 units outside what the SendMessage reference allows (#x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD). Others are refused
+ * or replaced, depending on the implementation.
+ */
+const FORBIDDEN_UNITS = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd]/g;
 /**
  * SQS counts the 12 hours from when the message was received, and refuses a time that goes past them. Whoever delays a message has
  * held it for as long as a Lambda may run: 15 minutes at most.
@@ -43,17 +52,22 @@ interface Failure {
 }
 
 export class SqsJobQueue implements JobQueue {
-  /** @param client is asked for when it is first needed. */
+  /**
+   * @param client is asked for when it is first needed.
+   * @param wait between tries of what SQS could not do.
+   */
   constructor(
     private readonly client: () => SQSClient,
     private readonly url: string,
+    private readonly wait: (milliseconds: number) => Promise<unknown> = sleep,
   ) {}
 
-  /** Bodies are JSON: characters that SQS does not carry are written as JSON escapes, which mean the same. */
+  /** What SQS does not carry, such as an emoji, goes as a JSON escape, which means the same. */
   async send(messages: readonly NewMessage[]): Promise<void> {
+    for (const { delaySeconds = 0 } of messages) requireWhole('delaySeconds', delaySeconds, 0, MAX_DELAY_SECONDS);
     const entries = messages.map(({ body, group, delaySeconds }, i) => ({
       Id: String(i),
-      MessageBody: body.replace(FORBIDDEN_CHARACTERS, (c) => `\\u${c.charCodeAt(0).toString(16)}`),
+      MessageBody: body.replace(FORBIDDEN_UNITS, jsonEscape),
       MessageGroupId: group === undefined ? undefined : groupId(group),
       DelaySeconds: delaySeconds,
     }));
@@ -66,6 +80,7 @@ export class SqsJobQueue implements JobQueue {
   }
 
   async receive({ max, visibilitySeconds, waitSeconds = 0 }: ReceiveOptions): Promise<QueueMessage[]> {
+    requireWhole('visibilitySeconds', visibilitySeconds, 0, MAX_VISIBILITY_SECONDS);
     const { Messages } = await this.client().send(
       new ReceiveMessageCommand({
         QueueUrl: this.url,
@@ -83,13 +98,16 @@ export class SqsJobQueue implements JobQueue {
     for (let i = 0; i < entries.length; i += MAX_BATCH_ENTRIES) {
       await this.untilDone(entries.slice(i, i + MAX_BATCH_ENTRIES), 'delete', async (Entries) => {
         const command = new DeleteMessageBatchCommand({ QueueUrl: this.url, Entries });
-        return (await this.client().send(command)).Failed;
+        const { Failed } = await this.client().send(command);
+        // A receipt that SQS no longer knows deletes nothing, which is what is asked for.
+        return Failed?.filter(({ Code }) => Code !== UNKNOWN_RECEIPT);
       });
     }
   }
 
   /** At most 11.75 hours are kept, see above; a message that nobody works on any more stays as it is. */
   async changeVisibility(receipt: string, seconds: number): Promise<void> {
+    requireWhole('seconds', seconds, 0, MAX_VISIBILITY_SECONDS);
     try {
       await this.client().send(
         new ChangeMessageVisibilityCommand({
@@ -99,7 +117,7 @@ export class SqsJobQueue implements JobQueue {
         }),
       );
     } catch (error) {
-      if (!(error instanceof MessageNotInflight)) throw error;
+      if (!(error instanceof MessageNotInflight || error instanceof ReceiptHandleIsInvalid)) throw error;
     }
   }
 
@@ -139,8 +157,18 @@ export class SqsJobQueue implements JobQueue {
         const reason = `${first.Code ?? 'an unknown error'}: ${first.Message ?? 'no message'}`;
         throw new Error(`${this.url} must ${verb} every message, got ${failures.length} failures, such as ${reason}`);
       }
+      if (first) await this.wait(FIRST_WAIT_MS * 2 ** (tryNumber - 1) * (0.5 + Math.random() / 2));
     }
   }
+}
+
+function requireWhole(field: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new Error(`${field} must be a whole number from ${least} to ${most}, got ${value}.`);
+}
+
+function jsonEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function* batches(entries: readonly (SendMessageBatchRequestEntry & { Id: string })[]) {

@@ -57,7 +57,8 @@ export function describeJobQueue(
       await queue.send([{ body }]);
       const [message, ...more] = await harness.other.receive(HIDDEN);
       expect(more).toEqual([]);
-      expect(message).toMatchObject({ body, receiveCount: 1 });
+      expect(JSON.parse(message?.body ?? '')).toEqual(JSON.parse(body));
+      expect(message?.receiveCount).toBe(1);
       expect(message?.id).not.toBe('');
       expect(message?.receipt).not.toBe('');
       expect(message?.sentAt).toBeInstanceOf(Date);
@@ -78,14 +79,14 @@ export function describeJobQueue(
     test('any number is sent and deleted in one call, at most ten are received in one', async () => {
       await queue.send(bodies(25));
       expect((await queue.receive({ max: 3, visibilitySeconds: 0 })).length).toBeLessThanOrEqual(3);
-      const messages = await drain(queue);
+      const messages = await drain(queue, { max: 10, visibilitySeconds: 5 });
       expect(messages.map(({ body }) => body).sort()).toEqual(
         bodies(25)
           .map(({ body }) => body)
           .sort(),
       );
       await queue.delete(messages.map(({ receipt }) => receipt));
-      await harness.advance(601);
+      await harness.advance(5.1);
       expect(await queue.receive(HIDDEN)).toEqual([]);
     });
 

@@ -9,8 +9,8 @@ export interface Emulator extends Pick<AwsDeployment, 'region' | 'endpoint' | 'e
 
 export const EMULATED_REGION = 'eu-central-1';
 
-/** Any will do: no emulator checks them, and no request leaves this machine. */
-const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'emulated', AWS_SECRET_ACCESS_KEY: 'emulated' };
+/** The ones that ministack takes for presigned links; everything else would do with any. No request leaves this machine. */
+const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
 
 /** Environment of processes that talk to an emulator: credentials that are nobody's, and none of the user's own. */
 export function emulatedEnv(): NodeJS.ProcessEnv {

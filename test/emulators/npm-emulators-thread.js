@@ -27,4 +27,4 @@ async function start() {
   parentPort.postMessage({ type: 'ready', endpoints: { s3: endpoint, sqs: endpoint, dynamodb } });
 }
 
-start();
+void start();

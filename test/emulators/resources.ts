@@ -1,5 +1,5 @@
 /** Creates in an emulator what the stack creates in AWS: buckets, queues with dead letters, the table, the secret. */
-import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { CreateQueueCommand, GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
@@ -27,7 +27,7 @@ export async function createQueue(
   return { url, dead_letter_url: deadLetterUrl };
 }
 
-/** @param indexes those of the table unless a test has its own. */
+/** Ready for use. @param indexes those of the table unless a test has its own. */
 export async function createTable(
   clients: AwsClients,
   name: string,
@@ -52,6 +52,8 @@ export async function createTable(
       })),
     }),
   );
+  const describe = new DescribeTableCommand({ TableName: name });
+  while ((await clients.dynamodb().send(describe)).Table?.TableStatus !== 'ACTIVE');
 }
 
 /** As the stack makes it: empty. */
