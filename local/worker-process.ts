@@ -10,20 +10,20 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { logFileName } from '../clients/local/batch-job-detail';
 import type { LocalBatchJob } from '../clients/local/batch-store';
-import type { LocalDeployment } from '../contract/deployment';
+import type { LocalHome } from '../clients/local/home';
+import type { Deployment } from '../contract/deployment';
 import * as env from '../contract/env';
 import type { Runner, RunningWorker, WorkerExit } from './runner';
 
 export interface WorkerProcessOptions {
-  readonly deployment: LocalDeployment;
-  readonly logFolder: string;
-  readonly modelCache: string;
+  readonly home: LocalHome;
   /** cpu, cuda or webgpu. */
   readonly provider: string;
   /** Threads of an operator; the runtime decides unless given. */
   readonly threads?: number;
+  /** The program; that of the repository unless given. */
+  readonly program?: string;
 }
 
 /** Named by path: local/ and gpu-worker/ never import each other. */
@@ -32,13 +32,13 @@ const ORPHAN_POLL_MS = 50;
 
 export class WorkerProcesses implements Runner {
   constructor(private readonly options: WorkerProcessOptions) {
-    mkdirSync(options.logFolder, { recursive: true });
+    mkdirSync(options.home.logs, { recursive: true });
   }
 
   start(job: LocalBatchJob, attempt: number): RunningWorker {
-    const log = openSync(path.join(this.options.logFolder, logFileName(job.id, attempt)), 'a');
+    const log = openSync(this.options.home.log(job.id, attempt), 'a');
     try {
-      const child = spawn(process.execPath, [WORKER], {
+      const child = spawn(process.execPath, [this.options.program ?? WORKER], {
         env: { ...process.env, ...this.environment(job, attempt) },
         stdio: ['ignore', log, log],
         detached: true,
@@ -66,14 +66,15 @@ export class WorkerProcesses implements Runner {
   }
 
   private environment(job: LocalBatchJob, attempt: number): Record<string, string> {
-    const { deployment, modelCache, provider, threads } = this.options;
+    const { home, provider, threads } = this.options;
+    const deployment: Deployment = { type: 'local', home: home.folder };
     return {
       [env.DEPLOYMENT]: JSON.stringify(deployment),
       [env.JOB_ID]: job.name,
       [env.BATCH_JOB_ID]: job.id,
       [env.BATCH_JOB_ATTEMPT]: String(attempt),
       [env.PROVIDER]: provider,
-      [env.MODEL_CACHE]: modelCache,
+      [env.MODEL_CACHE]: home.modelCache,
       ...(threads !== undefined && { [env.THREADS]: String(threads) }),
     };
   }

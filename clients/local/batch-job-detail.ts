@@ -27,7 +27,7 @@ export function jobDetail(job: LocalBatchJob): BatchJob {
       ...(attempt.startedAt !== null && { startedAt: attempt.startedAt }),
       stoppedAt: attempt.stoppedAt,
       statusReason: attempt.statusReason,
-      container: { ...containerEnd(attempt), logStreamName: logFileName(job.id, index + 1) },
+      container: { ...containerEnd(attempt), logStreamName: `${job.id}-${index + 1}` },
     })),
     retryStrategy: { attempts: WORKER_ATTEMPTS, evaluateOnExit: WORKER_EVALUATE_ON_EXIT },
     timeout: { attemptDurationSeconds: job.timeoutSeconds },
@@ -56,11 +56,6 @@ export function stateChangeEvent(detail: BatchJob, now: Date): BatchEvent {
     resources: [`${ARN}:job/${detail.jobId}`],
     detail,
   };
-}
-
-/** @param attempt from 1. */
-export function logFileName(batchJobId: string, attempt: number): string {
-  return `${batchJobId}-${attempt}.log`;
 }
 
 function containerEnd({ exitCode, reason }: { exitCode: number | null; reason: string | null }) {

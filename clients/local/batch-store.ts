@@ -17,10 +17,10 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import type { Database, RootDatabase } from 'lmdb';
 import type { BatchState } from '../../contract/events';
 import type { BatchSubmission } from '../batch';
 import { jobDetail, stateChangeEvent } from './batch-job-detail';
+import { keysUnder, type LmdbDatabase, type LmdbKey, type LmdbStore } from './lmdb-store';
 
 /** How an attempt ended, in AWS's words. */
 export interface AttemptEnd {
@@ -73,32 +73,28 @@ interface Share {
   readonly lastStart: number;
 }
 
-type Key = (string | number)[];
-
 const MAX_PRIORITY = 9999;
 /** AWS Batch forgets a job a week after its end. */
 const KEEP_MS = 7 * 24 * 3600_000;
 const NO_SHARE: Share = { waiting: 0, running: 0, lastStart: 0 };
-/** Sorts after every number and every word that a key may have. */
-const AFTER_NUMBERS = Number.MAX_SAFE_INTEGER;
-const AFTER_WORDS = '\uffff';
+/** What is announced when something changes. */
+const TOPIC = 'batch';
 
 export class BatchStore {
-  private readonly db: Database<unknown, Key>;
-  private readonly listeners = new Set<() => void>();
+  private readonly db: LmdbDatabase<unknown>;
 
-  /** @param root the environment of the home, in which this opens a database of its own. */
-  constructor(root: RootDatabase) {
-    this.db = root.openDB<unknown, Key>({ name: 'batch', encoding: 'json' });
+  constructor(private readonly store: LmdbStore) {
+    this.db = store.database('batch');
   }
 
-  /** Calls back after every change that this process makes to the store. @returns how to stop that. */
+  /** Calls back after every change that this process makes. @returns how to stop that. */
   onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.store.onChange(TOPIC, listener);
   }
 
   get(id: string): LocalBatchJob | null {
+    // Another process may have written since this one last looked.
+    this.db.resetReadTxn();
     return (this.db.get(['job', id]) as LocalBatchJob | undefined) ?? null;
   }
 
@@ -177,7 +173,7 @@ export class BatchStore {
   /** A job that waits fails at once; one that runs is marked, and the scheduler stops it. Nothing happens to one that has ended. */
   async requestStop(id: string, reason: string, now: Date): Promise<void> {
     await this.write(() => {
-      const job = this.get(id);
+      const job = this.db.get(['job', id]) as LocalBatchJob | undefined;
       if (!job) return;
       if (isActive(job)) {
         if (this.db.get(['stop', id]) === undefined) this.put(['stop', id], reason);
@@ -192,12 +188,14 @@ export class BatchStore {
 
   /** Jobs that are STARTING or RUNNING. */
   active(): LocalBatchJob[] {
-    return this.keys(['active', ''], ['active', AFTER_WORDS]).map(([, id]) => this.require(id as string));
+    this.db.resetReadTxn();
+    return this.keysUnder(['active']).map(([, id]) => this.require(id as string));
   }
 
   /** Running jobs that are to be stopped, and why. */
   stops(): { id: string; reason: string }[] {
-    return this.keys(['stop', ''], ['stop', AFTER_WORDS]).map((key) => ({
+    this.db.resetReadTxn();
+    return this.keysUnder(['stop']).map((key) => ({
       id: key[1] as string,
       reason: this.db.get(key) as string,
     }));
@@ -205,23 +203,24 @@ export class BatchStore {
 
   /** The oldest events that the queue has not taken. */
   unsentEvents(limit: number): OutgoingEvent[] {
-    const range = this.db.getRange({ start: ['event', 0], end: ['event', AFTER_NUMBERS], limit });
-    return [...range].map(({ key, value }) => {
+    this.db.resetReadTxn();
+    return [...this.db.getRange({ ...keysUnder(['event']), limit })].map(({ key, value }) => {
       const { group, body } = value as { group: string; body: string };
       return { number: key[1] as number, group, body };
     });
   }
 
   async forgetEvents(numbers: readonly number[]): Promise<void> {
-    await this.db.transaction(() => {
+    await this.store.change(() => {
       for (const number of numbers) void this.db.remove(['event', number]);
     });
   }
 
   /** Removes what ended more than a week ago. */
   async forgetOldJobs(now: Date): Promise<void> {
-    const old = this.keys(['ended', 0], ['ended', now.getTime() - KEEP_MS]);
-    await this.db.transaction(() => {
+    const end = ['ended', now.getTime() - KEEP_MS];
+    const old = [...this.db.getKeys({ ...keysUnder(['ended']), end })];
+    await this.store.change(() => {
       for (const key of old) {
         void this.db.remove(['job', key[2] as string]);
         void this.db.remove(key);
@@ -230,8 +229,8 @@ export class BatchStore {
   }
 
   private async write<T>(change: () => T): Promise<T> {
-    const result = await this.db.transaction(change);
-    for (const listener of this.listeners) listener();
+    const result = await this.store.change(change);
+    this.store.announce(TOPIC);
     return result;
   }
 
@@ -245,7 +244,7 @@ export class BatchStore {
   }
 
   private takeFrom(share: string, now: Date): LocalBatchJob {
-    const [queued] = this.keys(['queue', share, 0], ['queue', share, MAX_PRIORITY + 1], 1);
+    const [queued] = this.keysUnder(['queue', share], 1);
     if (!queued) throw new Error(`share ${share} must have a job waiting, got none.`);
     const job = this.require(this.db.get(queued) as string);
     this.dequeue(job);
@@ -279,21 +278,21 @@ export class BatchStore {
     return number;
   }
 
-  private firstTurn(): Key | undefined {
-    return this.keys(['turn', -1], ['turn', AFTER_NUMBERS], 1)[0];
+  private firstTurn(): LmdbKey | undefined {
+    return this.keysUnder(['turn'], 1)[0];
   }
 
-  private keys(start: Key, end: Key, limit?: number): Key[] {
-    return [...this.db.getKeys({ start, end, ...(limit !== undefined && { limit }) })];
+  private keysUnder(beginning: LmdbKey, limit?: number): LmdbKey[] {
+    return [...this.db.getKeys({ ...keysUnder(beginning), ...(limit !== undefined && { limit }) })];
   }
 
-  private put(key: Key, value: unknown): void {
+  private put(key: LmdbKey, value: unknown): void {
     // Inside a transaction a write takes effect at once; its promise is that of the transaction.
     void this.db.put(key, value);
   }
 
   private require(id: string): LocalBatchJob {
-    const job = this.get(id);
+    const job = this.db.get(['job', id]) as LocalBatchJob | undefined;
     if (!job) throw new Error(`Batch job ${id} must be in the store, got nothing.`);
     return job;
   }
@@ -303,10 +302,10 @@ function isActive({ status }: LocalBatchJob): boolean {
   return status === 'STARTING' || status === 'RUNNING';
 }
 
-function queueKey({ share, priority, sequence }: LocalBatchJob): Key {
+function queueKey({ share, priority, sequence }: LocalBatchJob): LmdbKey {
   return ['queue', share, MAX_PRIORITY - priority, sequence];
 }
 
-function turnKey(name: string, { running, lastStart }: Share): Key {
+function turnKey(name: string, { running, lastStart }: Share): LmdbKey {
   return ['turn', running, lastStart, name];
 }
