@@ -216,11 +216,16 @@ function bodyOf(body: PutBody): PutObjectCommandInput['Body'] {
   return typeof body === 'string' || body instanceof Uint8Array ? body : createReadStream(body.file);
 }
 
-/** 409: another conditional write was under way. Else whatever broke on the way, which S3 asks to be repeated. */
+/**
+ * 409: another conditional write was under way. Else whatever broke on the way and the SDK has not repeated itself: an upload from
+ * a stream, or a body that broke off while it was read.
+ */
 function isWorthRepeating(error: unknown): boolean {
-  if (hasStatus(error, 409)) return (error as Error).name === 'ConditionalRequestConflict';
-  if (error instanceof S3ServiceException) return (error.$metadata.httpStatusCode ?? 500) >= 500;
-  return error instanceof Error && 'code' in error && CONNECTION_ERRORS.has(String(error.code));
+  if (!(error instanceof Error)) return false;
+  if (hasStatus(error, 409)) return error.name === 'ConditionalRequestConflict';
+  const { $metadata, code } = error as Partial<Pick<S3ServiceException, '$metadata'>> & { readonly code?: unknown };
+  if (($metadata?.attempts ?? 1) > 1) return false;
+  return ($metadata?.httpStatusCode ?? 0) >= 500 || CONNECTION_ERRORS.has(String(code));
 }
 
 function hasStatus(error: unknown, status: number): boolean {

@@ -2,10 +2,12 @@
  * The contract suites against ministack, which shows what the npm emulators cannot: conditional writes, groups, Secrets Manager,
  * and every service behind one endpoint. `npm run test:emulators` runs this file; see docs/emulators.md.
  */
+import { S3ObjectStore } from '../../../clients/aws/s3-object-store';
 import { createDeployment } from '../../emulators/aws-deployment';
 import type { Emulator } from '../../emulators/emulator';
-import { openJobQueue, openObjectStore, openRecordTable, openWebhookSecrets } from '../../emulators/harnesses';
+import { connect, openJobQueue, openObjectStore, openRecordTable, openWebhookSecrets } from '../../emulators/harnesses';
 import { startMinistack } from '../../emulators/ministack';
+import { createBucket } from '../../emulators/resources';
 import { describeJobQueue } from '../job-queue.contract';
 import { describeObjectStore } from '../object-store.contract';
 import { describeRecordTable } from '../record-table.contract';
@@ -27,3 +29,17 @@ describeRecordTable('ministack', () => openRecordTable(emulator));
 describeJobQueue('ministack', () => openJobQueue(emulator), { without: ['fair-groups'] });
 describeWebhookSecrets('ministack', () => openWebhookSecrets(emulator));
 describeAwsPorts('ministack', () => createDeployment(emulator));
+
+test('a link serves only what was signed, and only until it expires', async () => {
+  const { clients, name, close } = connect(emulator);
+  await createBucket(clients, name);
+  const store = new S3ObjectStore(clients.s3, name);
+  await store.put('mine', 'mine');
+  await store.put('theirs', 'theirs');
+  const link = await store.presign('mine', 60);
+  expect((await fetch(link.url)).status).toBe(200);
+  expect((await fetch(link.url.replace('/mine?', '/theirs?'))).status).toBe(403);
+  const longAgo = new S3ObjectStore(clients.s3, name, { now: () => new Date(Date.now() - 61_000) });
+  expect((await fetch((await longAgo.presign('mine', 60)).url)).status).toBe(403);
+  await close();
+});

@@ -70,6 +70,16 @@ describe('answers that no emulator gives', () => {
     expect(mock.commandCalls(PutObjectCommand)).toHaveLength(5);
   });
 
+  test('a file that S3 could not take is sent again; what the SDK has repeated itself is not', async () => {
+    mock.on(PutObjectCommand).rejectsOnce(failure('SlowDown', 503)).resolves({ ETag: '"e"' });
+    expect(await store.put('key', { file: __filename })).toMatchObject({ etag: 'e' });
+    mock.reset();
+    const repeated = Object.assign(failure('SlowDown', 503), { $metadata: { httpStatusCode: 503, attempts: 5 } });
+    mock.on(PutObjectCommand).rejects(repeated);
+    await expect(store.put('key', 'body')).rejects.toThrow('SlowDown');
+    expect(mock.commandCalls(PutObjectCommand)).toHaveLength(1);
+  });
+
   test('a write whose answer was lost knows its own object again', async () => {
     mock.on(PutObjectCommand).callsFake(({ Metadata }) => {
       mock.on(HeadObjectCommand).resolves({ ETag: '"own"', Metadata });
