@@ -8,6 +8,7 @@ import type { DeliverMessage } from '../contract/events';
 import { canMove, isTerminal, type Job, type JobEventType, type JobId, type JobState } from '../contract/job';
 import type { JobEvent, JobRecord } from '../contract/job-record';
 import { JOB_FILE_NAME, resultKey } from '../contract/keys';
+import { type ObjectInfo, PreconditionFailed } from './object-store';
 import type { Ports } from './ports';
 
 /** What a stage wants changed; the rest of the record and of the job stays. */
@@ -76,7 +77,8 @@ export class JobLedger {
       const record = await this.ports.jobs.get(id);
       if (!record) return null;
       const change = decide(record);
-      if (!change) return record;
+      // What somebody left behind is settled by the next one who looks.
+      if (!change) return this.settle(record);
       const stored = await this.ports.jobs.replace(changed(record, change, this.now()));
       if (stored) return this.settle(stored);
     }
@@ -86,16 +88,18 @@ export class JobLedger {
   async settle(record: JobRecord): Promise<JobRecord> {
     let current = record;
     const sent = new Set<string>();
-    // Whoever published an older job object finds the record changed afterwards, and publishes again.
     while (isUnpublished(current)) {
+      // The record is read after the object it replaces: whoever is slow, or dies here, cannot put an older one over a newer one.
+      const before = await this.ports.buckets.results.head(jobObjectKey(record.id));
+      current = await this.require(record.id);
+      if (!isUnpublished(current)) break;
       const unsent = current.pending_events.filter(({ webhook_id }) => !sent.has(webhook_id));
       await this.send(current, unsent);
       for (const { webhook_id } of unsent) sent.add(webhook_id);
-      await this.publish(current.job);
+      if (!(await this.publish(current.job, before))) continue;
       const settled = { ...current, pending_events: [], published_revision: current.revision };
       const stored = await this.ports.jobs.replace(settled);
       if (stored) return stored;
-      current = { ...(await this.require(record.id)), published_revision: 0 };
     }
     return current;
   }
@@ -111,9 +115,20 @@ export class JobLedger {
     await this.ports.queues.webhooks.send(messages);
   }
 
-  private async publish(job: Job): Promise<void> {
+  /** @returns false when somebody else has published since `before` was read. */
+  private async publish(job: Job, before: ObjectInfo | null): Promise<boolean> {
     const body = `${JSON.stringify(job, null, 2)}\n`;
-    await this.ports.buckets.results.put(resultKey(job.id, JOB_FILE_NAME), body, { contentType: 'application/json' });
+    const condition = before ? { ifMatch: before.etag } : ({ ifNoneMatch: '*' } as const);
+    try {
+      await this.ports.buckets.results.put(jobObjectKey(job.id), body, {
+        contentType: 'application/json',
+        ...condition,
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof PreconditionFailed) return false;
+      throw error;
+    }
   }
 
   private async require(id: JobId): Promise<JobRecord> {
@@ -121,6 +136,10 @@ export class JobLedger {
     if (!record) throw new Error(`${id} must be in the job table, got nothing.`);
     return record;
   }
+}
+
+function jobObjectKey(id: JobId): string {
+  return resultKey(id, JOB_FILE_NAME);
 }
 
 function isUnpublished(record: JobRecord): boolean {
@@ -164,12 +183,12 @@ function withTimes(job: Job, from: JobState, now: Date): Job {
 /** The events that the step from one record to the next fires, as far as the manifest wants them. */
 function eventsOf(
   before: Pick<JobRecord, 'job'> | null,
-  after: Pick<JobRecord, 'job' | 'manifest'>,
+  after: Pick<JobRecord, 'job' | 'manifest' | 'webhook'>,
   now: Date,
 ): JobEvent[] {
   const type = eventType(before?.job ?? null, after.job);
   const wanted = after.manifest?.webhook_events_filter;
-  if (type === null || (wanted && !wanted.includes(type))) return [];
+  if (type === null || after.webhook === null || (wanted && !wanted.includes(type))) return [];
   const { job } = after;
   const name =
     type === 'job.progress' ? `progress-${job.progress.step}-${job.metrics.attempts}` : type.slice('job.'.length);

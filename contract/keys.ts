@@ -36,6 +36,8 @@ export const REPORT_HTML_FILE_NAME = 'report.html';
 export const REPORT_JSON_FILE_NAME = 'report.json';
 /** The job object in the results bears the manifest's name: one is what was asked, the other what came of it. */
 export const JOB_FILE_NAME = 'job.json';
+/** Every upload's key starts with it. */
+export const UPLOADS_PREFIX = 'sets/';
 const CHECKPOINT_FOLDER = 'checkpoint';
 
 /**

@@ -1,0 +1,85 @@
+/**
+ * Whether a set can be generated from: its model is there, and every image is, decodes and is the one that job.json means. What was
+ * found is frozen by size and sha256, so that a set that changes afterwards is noticed.
+ */
+import { createHash } from 'node:crypto';
+import type { ObjectStore } from '../clients/object-store';
+import type { Ports } from '../clients/ports';
+import { type FieldError, fieldError } from '../contract/field-error';
+import type { JobRecord } from '../contract/job-record';
+import { modelKey, uploadKey } from '../contract/keys';
+import { MAX_IMAGE_BYTES } from '../contract/limits';
+import type { Manifest, ReferenceImage } from '../contract/manifest';
+import { JobRejected } from '../contract/rejection';
+import { missingImage, requireDecodes, requireImageBytes, requireImageHeader } from '../faces/reference-image';
+
+export interface Place {
+  readonly tenant: string;
+  readonly set: string;
+}
+
+type FrozenImage = JobRecord['images'][number];
+
+/** Every diffusers-layout directory has it. */
+const MODEL_INDEX = 'model_index.json';
+
+/** @throws JobRejected `invalid_model` when the bucket has no such model. */
+export async function requireModel(model: string, models: ObjectStore): Promise<void> {
+  if (await models.head(modelKey(model, MODEL_INDEX))) return;
+  throw new JobRejected('invalid_model', [fieldError('model', 'the id of a model in the models bucket', model)]);
+}
+
+/** The images that are not there, as errors. They may be on their way: uploads arrive in any order. */
+export async function missingImages(manifest: Manifest, place: Place, ports: Ports): Promise<FieldError[]> {
+  const errors: FieldError[] = [];
+  for (const [i, image] of manifest.reference_set.images.entries()) {
+    const found = await ports.buckets.uploads.head(imageKey(place, image));
+    if (!found) errors.push(...missingImage(image, fieldOf(i), 'missing').details);
+  }
+  return errors;
+}
+
+/**
+ * Decodes every image, one after the other: memory holds one at a time.
+ * @throws JobRejected `invalid_image` with the errors of all of them; Error when one has disappeared meanwhile.
+ */
+export async function freezeImages(manifest: Manifest, place: Place, ports: Ports): Promise<FrozenImage[]> {
+  const frozen: FrozenImage[] = [];
+  const errors: FieldError[] = [];
+  for (const [i, image] of manifest.reference_set.images.entries()) {
+    try {
+      frozen.push(await freezeImage(image, fieldOf(i), place, ports.buckets.uploads));
+    } catch (error) {
+      if (!(error instanceof JobRejected)) throw error;
+      errors.push(...error.details);
+    }
+  }
+  const [first, ...rest] = errors;
+  if (first) throw new JobRejected('invalid_image', [first, ...rest]);
+  return frozen;
+}
+
+async function freezeImage(
+  image: ReferenceImage,
+  field: string,
+  place: Place,
+  uploads: ObjectStore,
+): Promise<FrozenImage> {
+  const key = imageKey(place, image);
+  const info = await uploads.head(key);
+  if (info) requireImageBytes(info.size, image, field);
+  const object = await uploads.get(key, { maxBytes: MAX_IMAGE_BYTES });
+  if (!object) throw new Error(`${key} must stay where it is while it is read, got nothing.`);
+  await requireImageHeader(object.body, image, field);
+  await requireDecodes(object.body, image, field);
+  const sha256 = createHash('sha256').update(object.body).digest('hex');
+  return { file: image.file, size: object.body.byteLength, sha256 };
+}
+
+function imageKey({ tenant, set }: Place, { file }: ReferenceImage): string {
+  return uploadKey(tenant, set, file);
+}
+
+function fieldOf(index: number): string {
+  return `reference_set.images[${index}]`;
+}
