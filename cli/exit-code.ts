@@ -50,7 +50,15 @@ export function endingOf(error: unknown): Ending {
     return { exitCode: EXIT_SOFTWARE, lines: [`${file} must be written whole, got ${code}: ${reason}.`] };
   }
   const message = error instanceof Error ? error.message : String(error);
+  if (isFromAws(error))
+    return { exitCode: EXIT_SOFTWARE, lines: [`AWS must answer, got ${error.name}: ${oneLine(message)}`] };
   return { exitCode: EXIT_SOFTWARE, lines: [`Internal error: ${oneLine(message)}`] };
+}
+
+/** What the SDK throws: the service's answer, or that there are no credentials to ask with. */
+function isFromAws(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  return '$metadata' in error || error.name === 'CredentialsProviderError';
 }
 
 function oneLine(message: string): string {

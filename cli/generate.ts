@@ -4,12 +4,12 @@
  * Until then everything lies in a hidden folder beside them, so an interrupted run leaves neither a half file nor a broken set
  * of old and new ones; job.json comes last.
  */
-import { access, mkdir, mkdtemp, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fieldError, mustBe } from '../contract/field-error';
 import { type Job, type JobOutput, JobSchema } from '../contract/job';
 import { JOB_FILE_NAME, jobId, resultKey } from '../contract/keys';
-import { MANIFEST_FILE_NAME, type Manifest, parseManifest } from '../contract/manifest';
+import { type Manifest, parseManifest } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
 import { sha256OfFile } from '../gpu-worker/file-hash';
 import type { GenerationEvent, GenerationResult, Phase } from '../gpu-worker/generate';
@@ -23,6 +23,8 @@ import { writeWholeFile } from '../gpu-worker/whole-file';
 import { EXIT_INTERRUPTED, UsageError } from './exit-code';
 import { HOME } from './home';
 import { createProgress, type Progress, seconds } from './progress';
+import { readManifestFile } from './reference-folder';
+import { LOCAL_TENANT, setNameOf } from './set-name';
 import type { Streams } from './streams';
 
 export interface GenerateOptions {
@@ -35,9 +37,6 @@ export interface GenerateOptions {
   readonly dtype?: FloatDType;
   readonly threads?: number;
 }
-
-/** Where there is no tenant: one person's own machine. */
-const TENANT = 'local';
 
 const PHASE_LABELS: Record<Phase, string> = {
   encode_prompt: 'Encoding the prompt',
@@ -54,8 +53,8 @@ export async function runGenerate(
 ): Promise<void> {
   const startedAt = new Date();
   const { manifest, bytes } = await readManifest(setFolder, options);
-  const set = setName(setFolder);
-  const id = jobId(TENANT, set, bytes);
+  const set = setNameOf(setFolder);
+  const id = jobId(LOCAL_TENANT, set, bytes);
   const modelDir = options.model ?? (await bundledModel(manifest.model));
   const outFolder = path.resolve(options.out ?? path.join('out', path.basename(path.resolve(setFolder))));
   const { workFolder, isNew } = await makeWorkFolder(outFolder);
@@ -101,25 +100,12 @@ export async function runGenerate(
 
 /** The manifest with the command line's seed and steps in place of its own, and the bytes that the job id derives from. */
 async function readManifest(setFolder: string, { seed, steps }: GenerateOptions) {
-  const file = path.join(setFolder, MANIFEST_FILE_NAME);
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    const message = mustBe(MANIFEST_FILE_NAME, `a readable file in ${setFolder}`, `${error.code}`);
-    throw new JobRejected('invalid_manifest', [message]);
-  });
+  const bytes = await readManifestFile(setFolder);
   const manifest = parseManifest(bytes);
   if (seed === undefined && steps === undefined) return { manifest, bytes };
   const input = { ...manifest.input, ...(seed !== undefined && { seed }), ...(steps !== undefined && { steps }) };
   const changed: Manifest = { ...manifest, input };
   return { manifest: changed, bytes: new TextEncoder().encode(JSON.stringify(changed)) };
-}
-
-/** A name that object keys allow, from any folder name. */
-function setName(setFolder: string): string {
-  const name = path
-    .basename(path.resolve(setFolder))
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9_-]+/g, '-');
-  return name.slice(0, 64).replaceAll(/^[-_]+|[-_]+$/g, '') || 'set';
 }
 
 async function bundledModel(model: string): Promise<string> {
@@ -220,7 +206,7 @@ async function describeJob({ id, set, manifest, result, workFolder, startedAt }:
     schema_version: 1,
     id,
     status: 'succeeded',
-    tenant: TENANT,
+    tenant: LOCAL_TENANT,
     set,
     model: manifest.model,
     progress: { percent: 100, step: input.steps, total_steps: input.steps, eta_seconds: 0 },

@@ -1,10 +1,15 @@
 /** The `mv2id` command: arguments in, exit code out. What a command does stands in the file of its name. */
 import { Command, CommanderError, Option } from 'commander';
 import * as limits from '../contract/limits';
-import { EXIT_USAGE, endingOf, UsageError } from './exit-code';
+import { EXIT_USAGE, endingOf } from './exit-code';
 import { type GenerateOptions, runGenerate } from './generate';
 import { type InspectOptions, runInspect } from './inspect';
+import type { ProfileOptions } from './profile';
+import { withService } from './service';
+import { addServiceCommands } from './service-commands';
 import type { Streams } from './streams';
+import { addWebhookCommands } from './webhooks';
+import { wholeNumber } from './whole-number';
 
 const PROVIDERS = ['cpu', 'cuda', 'webgpu'];
 const DTYPES = ['float32', 'float16', 'bfloat16'];
@@ -32,6 +37,9 @@ export async function runCommand(args: readonly string[], streams: Streams): Pro
 function addCommands(program: Command, streams: Streams, setExitCode: (code: number) => void): void {
   program
     .description('Identity-consistent video of a person at large facial angles, from several photos.')
+    .option('--profile <name>', 'the deployment to work on (default: $MV2ID_PROFILE, or local: this machine)')
+    .option('--home <dir>', 'folder of the local deployment (default: mv2id-data)')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => streams.stdout.write(text),
@@ -63,13 +71,11 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
     .option('--references <n>', 'for the memory', wholeNumber('--references', 1, limits.MAX_REFERENCE_IMAGES))
     .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES).default('float32'))
     .action(async (dir: string, options: InspectOptions) => setExitCode(await runInspect(dir, options, streams)));
-}
-
-/** A parser of an option's argument. */
-function wholeNumber(name: string, least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new UsageError(`${name} must be a whole number from ${least} to ${most}, got ${text}.`);
-  };
+  addServiceCommands(program, streams, setExitCode);
+  addWebhookCommands(program, {
+    streams,
+    withPorts: (_options, run) => withService(program.opts<ProfileOptions>(), ({ ports }) => run(ports)),
+    // They are the program's, and stand anywhere on the command line.
+    withProfileOptions: (command) => command,
+  });
 }

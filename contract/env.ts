@@ -16,6 +16,8 @@ export const CHECKPOINT_SECONDS = 'MV2ID_CHECKPOINT_SECONDS';
 export const BATCH_JOB_ID = 'AWS_BATCH_JOB_ID';
 /** From 1. */
 export const BATCH_JOB_ATTEMPT = 'AWS_BATCH_JOB_ATTEMPT';
+/** Profile of the command line where none is named: see cli/profile.ts. */
+export const PROFILE = 'MV2ID_PROFILE';
 /** Prints stack traces. */
 export const DEBUG = 'MV2ID_DEBUG';
 

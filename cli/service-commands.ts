@@ -1,0 +1,62 @@
+/** The commands that work on a deployment, one machine's or AWS's: what each takes. */
+import { type Command, Option } from 'commander';
+import { JOB_STATES } from '../contract/job';
+import { type CancelOptions, runCancel } from './cancel';
+import { type ListOptions, runList } from './list';
+import { type ResultsOptions, runResults } from './results';
+import { runStatus, type StatusOptions } from './status';
+import type { Streams } from './streams';
+import { runSubmit, type SubmitOptions } from './submit';
+import { wholeNumber } from './whole-number';
+
+const MAX_LISTED = 10_000;
+const JSON_OPTION = ['--json', 'print the job object (docs/job.md)'] as const;
+const JOB_ARGUMENT = ['<job>', 'a job id, or its beginning'] as const;
+
+export function addServiceCommands(program: Command, streams: Streams, setExitCode: (code: number) => void): void {
+  program
+    .command('submit')
+    .description('Send a reference set: a folder with a job.json and the images it names. Prints the job id.')
+    .argument('<set folder>')
+    .option('--tenant <name>', 'whose job it is (default: local, on this machine)')
+    .option('--set <name>', 'name of the set (default: of the folder)')
+    .option('--webhook <url>', 'in place of the webhook in job.json')
+    .option('--wait', 'show progress until the job has ended; exit code 0, 64 (input at fault) or 70')
+    .option('--json', 'print {"id"}, or the job object with --wait')
+    .action(async (folder: string, _options: unknown, command: Command) =>
+      setExitCode(await runSubmit(folder, command.optsWithGlobals<SubmitOptions>(), streams)),
+    );
+  program
+    .command('status')
+    .description('One job in full; without a job, how many there are in which state.')
+    .argument('[job]', JOB_ARGUMENT[1])
+    .option(...JSON_OPTION)
+    .action((job: string | undefined, _options: unknown, command: Command) =>
+      runStatus(job, command.optsWithGlobals<StatusOptions>(), streams),
+    );
+  program
+    .command('list')
+    .description('Jobs, newest first.')
+    .option('--tenant <name>', 'only of this tenant')
+    .addOption(new Option('--status <state>', 'only in this state').choices(JOB_STATES))
+    .option('--limit <n>', 'at most so many', wholeNumber('--limit', 1, MAX_LISTED), 20)
+    .option(...JSON_OPTION)
+    .action((_options: unknown, command: Command) => runList(command.optsWithGlobals<ListOptions>(), streams));
+  program
+    .command('cancel')
+    .description('Stop a job: deletes the job.json it stands for.')
+    .argument(...JOB_ARGUMENT)
+    .option(...JSON_OPTION)
+    .action((job: string, _options: unknown, command: Command) =>
+      runCancel(job, command.optsWithGlobals<CancelOptions>(), streams),
+    );
+  program
+    .command('results')
+    .description('Fetch the video, the poster and the report of a job, checked by their sha256.')
+    .argument(...JOB_ARGUMENT)
+    .option('--out <dir>', 'where they go (default: out/<job id>)')
+    .option(...JSON_OPTION)
+    .action((job: string, _options: unknown, command: Command) =>
+      runResults(job, command.optsWithGlobals<ResultsOptions>(), streams),
+    );
+}
