@@ -15,6 +15,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** The deployment, or a program that a command started, is at fault; `message` says how. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+}
+
 export interface Ending {
   readonly exitCode: number;
   /** One line an error. */
@@ -41,7 +46,8 @@ export function endingOf(error: unknown): Ending {
   if (error instanceof UsageError || error instanceof ModelError || error instanceof ProviderError) {
     return { exitCode: EXIT_USAGE, lines: [oneLine(error.message)] };
   }
-  if (error instanceof OutOfMemoryError) return { exitCode: EXIT_SOFTWARE, lines: [oneLine(error.message)] };
+  if (error instanceof OutOfMemoryError || error instanceof ServiceError)
+    return { exitCode: EXIT_SOFTWARE, lines: [oneLine(error.message)] };
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   const reason = code === undefined ? undefined : SYSTEM_ERRORS[code];
   if (reason) {

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_HOME } from '../clients/local/home';
-import { type Deployment, DeploymentSchema } from '../contract/deployment';
+import { type Deployment, deploymentErrors } from '../contract/deployment';
 import { PROFILE } from '../contract/env';
 import { describe, type FieldError, fieldErrors } from '../contract/field-error';
 import { UsageError } from './exit-code';
@@ -90,7 +90,7 @@ function parseJson(file: string, text: string): unknown {
 
 function parseProfile({ file, profiles }: ProfilesFile, name: string): Deployment {
   const value = profiles[name];
-  throwErrors(`${file}: profiles.${name}: `, fieldErrors(DeploymentSchema, value, 'the deployment'));
+  throwErrors(`${file}: profiles.${name}: `, deploymentErrors(value, 'the deployment'));
   const deployment = value as Deployment;
   if (deployment.type !== 'local') return deployment;
   return { ...deployment, home: path.resolve(path.dirname(file), deployment.home) };

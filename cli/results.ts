@@ -9,7 +9,7 @@ import type { Job, JobOutput } from '../contract/job';
 import { JOB_FILE_NAME, parseResultKey } from '../contract/keys';
 import { sha256OfFile } from '../gpu-worker/file-hash';
 import { byteText } from '../gpu-worker/memory';
-import { UsageError } from './exit-code';
+import { ServiceError, UsageError } from './exit-code';
 import { findJob } from './find-job';
 import { writeJson } from './json-line';
 import type { ProfileOptions } from './profile';
@@ -21,12 +21,7 @@ export interface ResultsOptions extends ProfileOptions {
   readonly json?: boolean;
 }
 
-/** A file of the results is not what the job object says. Ours, not the user's. */
-export class ResultDamaged extends Error {
-  override readonly name = 'ResultDamaged';
-}
-
-/** @throws UsageError when the job has no results, ResultDamaged. */
+/** @throws UsageError when the job has no results, ServiceError. */
 export async function runResults(job: string, options: ResultsOptions, { stdout }: Streams): Promise<void> {
   await withService(options, async ({ ports }) => {
     const found = await findJob(ports, job);
@@ -46,7 +41,7 @@ export interface FetchedFile {
   readonly size: number;
 }
 
-/** All files of a job that succeeded, and its job.json. @throws UsageError, ResultDamaged. */
+/** All files of a job that succeeded, and its job.json. @throws UsageError, ServiceError. */
 export async function fetchResults({ buckets }: Pick<Ports, 'buckets'>, job: Job, out: string): Promise<FetchedFile[]> {
   if (job.status !== 'succeeded') {
     const reason = job.error ? ` (${job.error.code}: ${job.error.message})` : '';
@@ -72,7 +67,7 @@ export async function fetchResults({ buckets }: Pick<Ports, 'buckets'>, job: Job
 async function fetchOutput(results: Ports['buckets']['results'], output: JobOutput, folder: string): Promise<string> {
   const name = parseResultKey(output.key)?.file;
   if (name === undefined || name !== path.basename(name) || name.startsWith('.')) {
-    throw new ResultDamaged(`The key of an output must name a file of the job, got ${output.key}.`);
+    throw new ServiceError(`The key of an output must name a file of the job, got ${output.key}.`);
   }
   const file = path.join(folder, name);
   if (!(await results.download(output.key, file))) {
@@ -80,7 +75,7 @@ async function fetchOutput(results: Ports['buckets']['results'], output: JobOutp
   }
   const sha256 = await sha256OfFile(file);
   if (sha256 !== output.sha256) {
-    throw new ResultDamaged(`${output.key} must have sha256 ${output.sha256}, got ${sha256}.`);
+    throw new ServiceError(`${output.key} must have sha256 ${output.sha256}, got ${sha256}.`);
   }
   return name;
 }

@@ -3,7 +3,7 @@
  * boundaries as one environment variable (Lambdas, worker) and stands in the user's profiles file (command line).
  */
 import { z } from 'zod';
-import { fieldErrors } from './field-error';
+import { type FieldError, fieldError, fieldErrors } from './field-error';
 
 /** Every queue of the flow, in its order. Each has a dead-letter queue. */
 export const QUEUE_NAMES = ['intake', 'jobs', 'batch_events', 'webhooks'] as const;
@@ -42,11 +42,24 @@ export type LocalDeployment = z.output<typeof LocalDeploymentSchema>;
 export type AwsDeployment = z.output<typeof AwsDeploymentSchema>;
 
 /**
+ * Every field that is wrong, or an empty list.
+ * @param root name of the value in messages: an environment variable or a profile.
+ */
+export function deploymentErrors(value: unknown, root: string): FieldError[] {
+  const asked = z.looseObject({ type: z.unknown() }).safeParse(value).data?.type;
+  // Judged by its own type alone, so that the messages name what that type takes.
+  const schema = DeploymentSchema.options.find(({ shape }) => shape.type.value === asked);
+  if (schema) return fieldErrors(schema, value, root);
+  const types = DeploymentSchema.options.map(({ shape }) => `"${shape.type.value}"`);
+  return [fieldError('type', `one of ${types.join(', ')}`, asked)];
+}
+
+/**
  * @param root name of the value in messages: an environment variable or a profile.
  * @throws Error with every field that is wrong.
  */
 export function parseDeployment(value: unknown, root: string): Deployment {
-  const errors = fieldErrors(DeploymentSchema, value, root);
+  const errors = deploymentErrors(value, root);
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join(' '));
   return value as Deployment;
 }
