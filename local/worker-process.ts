@@ -5,7 +5,7 @@
  * Which processes an earlier `serve` left is read from their environment: it names the Batch job, so neither a reused process id
  * nor a `serve` killed before it could note one leads astray.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -47,22 +47,21 @@ export class WorkerProcesses implements Runner {
         child.once('error', reject);
         child.once('exit', (code, signal) => resolve({ code, signal }));
       });
-      return { exited, kill: (signal) => void child.kill(signal) };
+      return { exited, kill: (signal) => signalWorker(child, signal) };
     } finally {
       closeSync(log);
     }
   }
 
   async findOrphans(batchJobIds: readonly string[]): Promise<ReadonlyMap<string, RunningWorker>> {
-    const orphans = new Map<string, RunningWorker>();
-    if (batchJobIds.length === 0) return orphans;
-    const wanted = new Set(batchJobIds);
+    if (batchJobIds.length === 0) return new Map();
+    const processes = new Map<string, number[]>();
     for (const entry of await readdir('/proc')) {
       const pid = Number(entry);
       const id = Number.isInteger(pid) ? await batchJobOf(pid) : null;
-      if (id !== null && wanted.has(id)) orphans.set(id, orphan(pid, id));
+      if (id !== null && batchJobIds.includes(id)) processes.set(id, [...(processes.get(id) ?? []), pid]);
     }
-    return orphans;
+    return new Map([...processes].map(([id, pids]) => [id, orphan(pids, id)]));
   }
 
   private environment(job: LocalBatchJob, attempt: number): Record<string, string> {
@@ -80,20 +79,34 @@ export class WorkerProcesses implements Runner {
   }
 }
 
-/** Somebody else's child: nobody tells when it ends, or how, so it is asked for until it is gone. */
-function orphan(pid: number, batchJobId: string): RunningWorker {
+/** The worker's own process hands SIGTERM on to what it started; SIGKILL must reach every process of the group. */
+function signalWorker({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  sendSignal(signal === 'SIGKILL' ? -pid : pid, signal);
+}
+
+/** Somebody else's children: nobody tells when they end, or how, so they are asked for until they are gone. */
+function orphan(pids: readonly number[], batchJobId: string): RunningWorker {
   const exited = (async (): Promise<WorkerExit> => {
-    while ((await batchJobOf(pid)) === batchJobId) await wait(ORPHAN_POLL_MS);
+    for (const pid of pids) {
+      while ((await batchJobOf(pid)) === batchJobId) await wait(ORPHAN_POLL_MS);
+    }
     return { code: null, signal: null };
   })();
-  const kill = (signal: NodeJS.Signals) => {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+  return {
+    exited,
+    kill: (signal) => {
+      for (const pid of pids) sendSignal(pid, signal);
+    },
   };
-  return { exited, kill };
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** The Batch job that a process runs; null when it is gone (a zombie has no environment), another user's, or no worker. */
