@@ -68,6 +68,8 @@ export const MAX_NUM_OUTPUTS = 4;
 
 /** Long enough for any camera's naming, short enough for every file system together with our folders. */
 export const MAX_FILE_NAME_LENGTH = 128;
+/** Of nearly every file system. */
+export const MAX_FILE_NAME_BYTES = 255;
 /** A label for people: a name or a case number. */
 export const MAX_SUBJECT_LENGTH = 100;
 export const MAX_CONSENT_REFERENCE_LENGTH = 200;

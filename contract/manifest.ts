@@ -7,7 +7,7 @@
  * reference_conditioning.json), so a set runs on any model.
  */
 import { z } from 'zod';
-import { fieldError, fieldErrors, mustBe } from './field-error';
+import { type FieldError, fieldError, fieldErrors, mustBe } from './field-error';
 import { JOB_EVENT_TYPES } from './job';
 import * as limits from './limits';
 import { JobRejected } from './rejection';
@@ -127,7 +127,7 @@ export function parseManifest(bytes: Uint8Array, { isLocal = false }: ManifestOp
   const json = parseJson(bytes);
   const schema = isLocal ? LocalManifestSchema : ManifestSchema;
   const errors = [...fieldErrors(schema, json, MANIFEST_FILE_NAME)];
-  if (errors.length === 0) errors.push(...repeatedFiles(json as Manifest));
+  if (errors.length === 0) errors.push(...longFileNames(json as Manifest), ...repeatedFiles(json as Manifest));
   const [first, ...rest] = errors;
   if (first) throw new JobRejected('invalid_manifest', [first, ...rest]);
   return json as Manifest;
@@ -197,8 +197,18 @@ function rejectText(rule: string, got: string): JobRejected {
   return new JobRejected('invalid_manifest', [mustBe(MANIFEST_FILE_NAME, rule, got)]);
 }
 
+/** File systems count bytes: 128 characters of most scripts outside Europe are too many. */
+function longFileNames({ reference_set }: Manifest): FieldError[] {
+  return reference_set.images.flatMap(({ file }, i) => {
+    if (Buffer.byteLength(file) <= limits.MAX_FILE_NAME_BYTES) return [];
+    return [
+      fieldError(`reference_set.images[${i}].file`, `at most ${limits.MAX_FILE_NAME_BYTES} bytes in UTF-8`, file),
+    ];
+  });
+}
+
 /** The same view twice adds cost and no cue, and nearly always means that another file was meant. */
-function repeatedFiles(manifest: Manifest) {
+function repeatedFiles(manifest: Manifest): FieldError[] {
   const { images } = manifest.reference_set;
   return images.flatMap(({ file }, i) => {
     const first = images.findIndex((image) => image.file === file);

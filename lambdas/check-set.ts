@@ -3,7 +3,7 @@
  * found is frozen by size and sha256, so that a set that changes afterwards is noticed.
  */
 import { createHash } from 'node:crypto';
-import type { ObjectStore } from '../clients/object-store';
+import { type ObjectStore, ObjectTooLarge } from '../clients/object-store';
 import type { Ports } from '../clients/ports';
 import { type FieldError, fieldError } from '../contract/field-error';
 import type { JobRecord } from '../contract/job-record';
@@ -66,9 +66,10 @@ async function freezeImage(
   uploads: ObjectStore,
 ): Promise<FrozenImage> {
   const key = imageKey(place, image);
-  const info = await uploads.head(key);
-  if (info) requireImageBytes(info.size, image, field);
-  const object = await uploads.get(key, { maxBytes: MAX_IMAGE_BYTES });
+  const object = await uploads.get(key, { maxBytes: MAX_IMAGE_BYTES }).catch((error) => {
+    if (error instanceof ObjectTooLarge) requireImageBytes(error.info.size, image, field);
+    throw error;
+  });
   if (!object) throw new Error(`${key} must stay where it is while it is read, got nothing.`);
   await requireImageHeader(object.body, image, field);
   await requireDecodes(object.body, image, field);

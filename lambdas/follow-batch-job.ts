@@ -143,13 +143,14 @@ function reasonOf({ statusReason, attempts }: BatchJob): string {
   const last = attempts?.at(-1);
   const told = last ? attemptReason(last) : null;
   if (!statusReason) return told ?? 'no reason given';
-  return told === null || told.startsWith(statusReason) ? (told ?? statusReason) : oneLine(`${statusReason}; ${told}`);
+  const own = oneLine(statusReason);
+  return told === null || told.startsWith(own) ? (told ?? own) : oneLine(`${own}; ${told}`);
 }
 
 function oneLine(text: string): string {
   return text
     .replaceAll(/[\s\p{Cc}]+/gu, ' ')
     .trim()
-    .replace(/\.$/, '')
+    .replace(/\s*\.$/, '')
     .slice(0, MAX_REASON_LENGTH);
 }

@@ -117,10 +117,15 @@ async function findJob(upload: Upload, { ports }: StageContext): Promise<{ id: J
   }
 }
 
-/** A canceled job's job.json was deleted, so the one that is there came later, whatever the clocks say. */
-function isOver({ job }: JobRecord, uploadedAt: Date): boolean {
+/**
+ * Whether an upload asks for another run than this one. A canceled job's job.json was deleted, so the one that is there came later,
+ * whatever the clocks say; and what was uploaded when the job's was is the job's, even where the bucket's clock is ahead of ours.
+ */
+function isOver({ job, uploaded_at }: JobRecord, uploadedAt: Date): boolean {
   if (!isTerminal(job.status) || job.status === 'succeeded') return false;
-  return job.status === 'canceled' || uploadedAt.getTime() > Date.parse(job.completed_at ?? job.created_at);
+  if (job.status === 'canceled') return true;
+  const endedAt = Math.max(Date.parse(job.completed_at ?? job.created_at), Date.parse(uploaded_at));
+  return uploadedAt.getTime() > endedAt;
 }
 
 /** @throws RetryLater while images may be on their way. */

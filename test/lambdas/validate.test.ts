@@ -1,0 +1,469 @@
+import { createHash } from 'node:crypto';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import type { JobState } from '../../contract/job';
+import { JobSchema } from '../../contract/job';
+import type { JobRecord } from '../../contract/job-record';
+import { JOB_FILE_NAME, jobId, resultKey, uploadKey } from '../../contract/keys';
+import { RetryLater } from '../../lambdas/stage';
+import { validate } from '../../lambdas/validate';
+import { manifest } from '../reference-set';
+import {
+  drainJobs,
+  drainWebhooks,
+  image,
+  MANIFEST_KEY,
+  openTestContext,
+  overriding,
+  PLACE,
+  stageMessage,
+  type TestContext,
+  uploadEvent,
+  uploadImages,
+  uploadManifest,
+  withPorts,
+} from './factories';
+
+let context: TestContext;
+beforeEach(async () => {
+  context = await openTestContext();
+});
+
+function created(time = context.now(), receiveCount = 1) {
+  return validate(stageMessage(uploadEvent('Object Created', time), receiveCount), context);
+}
+
+function deleted(time = context.now()) {
+  return validate(stageMessage(uploadEvent('Object Deleted', time)), context);
+}
+
+async function jobsOfSet(): Promise<readonly JobRecord[]> {
+  const { records } = await context.ports.jobs.query('by_set', `${PLACE.tenant}/${PLACE.set}`, { order: 'oldest' });
+  return records;
+}
+
+async function onlyJob(): Promise<JobRecord> {
+  const jobs = await jobsOfSet();
+  expect(jobs).toHaveLength(1);
+  return jobs[0]!;
+}
+
+/** Uploads a whole set and has it validated. @returns its job. */
+async function submitted(job: unknown = manifest()): Promise<JobRecord> {
+  await uploadImages(context);
+  const bytes = await uploadManifest(context, job);
+  await created();
+  const record = await context.ports.jobs.get(jobId(PLACE.tenant, PLACE.set, bytes));
+  return record!;
+}
+
+async function move(record: JobRecord, ...states: JobState[]): Promise<void> {
+  for (const status of states) await context.ledger.change(record.job.id, () => ({ status }));
+}
+
+describe('a set that is uploaded', () => {
+  test('becomes a queued job with its images frozen, a message to submit and a job object', async () => {
+    const job = await submitted({ ...manifest(), metadata: { case: 7 } });
+    const bytes = await image();
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(job).toMatchObject({
+      webhook: null,
+      batch_job_id: null,
+      attempt: 0,
+      images: ['front.png', 'side.png'].map((file) => ({ file, size: bytes.length, sha256 })),
+      job: { status: 'queued', tenant: 'acme', set: 'ada', model: 'random', metadata: { case: 7 }, error: null },
+    });
+    expect(await drainJobs(context)).toEqual([{ schema_version: 1, job_id: job.id }]);
+    const published = await context.ports.buckets.results.get(resultKey(job.job.id, JOB_FILE_NAME));
+    expect(JobSchema.parse(JSON.parse(Buffer.from(published!.body).toString()))).toEqual(job.job);
+  });
+
+  test('an image that arrives causes nothing, and neither do keys that are no upload', async () => {
+    await uploadImages(context);
+    for (const key of ['sets/acme/ada/front.png', 'sets/acme/job.json', 'sets/ACME/ada/job.json', 'job.json']) {
+      await validate(stageMessage(uploadEvent('Object Created', context.now(), key)), context);
+    }
+    expect(await drainJobs(context)).toEqual([]);
+    expect((await context.ports.jobs.query('by_unsettled', 'unsettled')).records).toEqual([]);
+  });
+
+  test('the same job.json twice is one job', async () => {
+    const job = await submitted();
+    await created();
+    context.clock.move(5);
+    await uploadManifest(context);
+    await created();
+    expect(await onlyJob()).toEqual(job);
+  });
+
+  test('two different job.json are two jobs', async () => {
+    const one = await submitted();
+    const other = await submitted(manifest({ seed: 8 }));
+    expect((await jobsOfSet()).map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
+  });
+
+  test('a message that is no upload event fails', async () => {
+    await expect(validate(stageMessage('not JSON'), context)).rejects.toThrow(SyntaxError);
+    await expect(validate(stageMessage({ source: 'aws.ec2' }), context)).rejects.toThrow(/source/);
+  });
+
+  test('a webhook that this machine may call is kept, on one machine only', async () => {
+    const webhook = 'http://127.0.0.1:8080/hook';
+    expect(await submitted({ ...manifest(), webhook })).toMatchObject({ webhook, job: { status: 'queued' } });
+    context = { ...(await openTestContext()), isLocal: false };
+    expect(await submitted({ ...manifest(), webhook })).toMatchObject({
+      webhook: null,
+      job: { status: 'rejected', error: { code: 'invalid_manifest', details: [{ path: 'webhook' }] } },
+    });
+  });
+});
+
+describe('crashes', () => {
+  test('between the record and its message: the next delivery sends it', async () => {
+    await uploadImages(context);
+    await uploadManifest(context);
+    const lost = overriding(context.ports.queues.jobs, { send: () => Promise.reject(new Error('killed')) });
+    const crashing = withPorts(context, { queues: { ...context.ports.queues, jobs: lost } });
+    const message = stageMessage(uploadEvent('Object Created', context.now()));
+    await expect(validate(message, crashing)).rejects.toThrow('killed');
+    const { id } = await onlyJob();
+    await validate(message, context);
+    expect(await drainJobs(context)).toEqual([{ schema_version: 1, job_id: id }]);
+    await onlyJob();
+  });
+
+  test('between the record and its events: the next delivery tells of the rejection, under the same id', async () => {
+    await uploadManifest(context, { webhook: 'https://example.com/hook' });
+    const lost = overriding(context.ports.queues.webhooks, { send: () => Promise.reject(new Error('killed')) });
+    const crashing = withPorts(context, { queues: { ...context.ports.queues, webhooks: lost } });
+    const message = stageMessage(uploadEvent('Object Created', context.now()));
+    await expect(validate(message, crashing)).rejects.toThrow('killed');
+    await validate(message, context);
+    const { id } = await onlyJob();
+    const sent = await drainWebhooks(context);
+    expect(sent.map(({ event }) => event.webhook_id)).toEqual([`evt_${id}_rejected`]);
+  });
+
+  test('between canceling and Batch: the next delivery of the deletion stops the Batch job', async () => {
+    const job = await submitted();
+    const batchJob = { jobId: job.job.id, shareIdentifier: 'acme', priority: 0, timeoutSeconds: 60 };
+    const batchJobId = await context.ports.batch.submit(batchJob);
+    await context.ledger.change(job.job.id, () => ({ status: 'submitted', record: { batch_job_id: batchJobId } }));
+    await context.ports.buckets.uploads.delete(MANIFEST_KEY);
+    const deaf = { ...context.ports.batch, terminate: () => Promise.reject(new Error('killed')) };
+    const message = stageMessage(uploadEvent('Object Deleted', context.now()));
+    await expect(validate(message, withPorts(context, { batch: deaf }))).rejects.toThrow('killed');
+    expect((await onlyJob()).job.status).toBe('canceled');
+    await validate(message, context);
+    expect(await context.ports.batch.describe(batchJobId)).toMatchObject({ status: 'FAILED' });
+  });
+});
+
+describe('a set that is wrong', () => {
+  async function rejection(job?: unknown): Promise<JobRecord['job']['error']> {
+    await uploadManifest(context, job);
+    await created();
+    const record = await onlyJob();
+    expect(record.job.status).toBe('rejected');
+    expect(record.job.completed_at).not.toBeNull();
+    expect(await drainJobs(context)).toEqual([]);
+    return record.job.error;
+  }
+
+  test('job.json with mistakes: every field is named, and the webhook told', async () => {
+    const job = { ...manifest({ steps: 0, prompt: '' }), webhook: 'https://example.com/hook', webhok: 1 };
+    expect(await rejection(job)).toMatchObject({
+      code: 'invalid_manifest',
+      retryable: false,
+      details: [{ path: 'input.prompt' }, { path: 'input.steps' }, { path: 'webhok' }],
+    });
+    expect(await drainWebhooks(context)).toMatchObject([
+      { url: 'https://example.com/hook', event: { type: 'job.rejected', job: { status: 'rejected' } } },
+    ]);
+  });
+
+  test('job.json of nothing but mistakes stays small', async () => {
+    const keys = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 1]));
+    const error = await rejection({ ...manifest(), ...keys });
+    expect(error?.details).toHaveLength(20);
+    expect(error?.message).toMatch(/\(and 4999 more\)$/);
+  });
+
+  test('job.json of 10 MB is not read', async () => {
+    const large = Buffer.alloc(10 * 1024 * 1024, ' ');
+    expect(await rejection(large)).toMatchObject({
+      code: 'invalid_manifest',
+      message: 'job.json must be at most 65536 bytes, got 10485760.',
+    });
+    await created();
+    await onlyJob();
+  });
+
+  test('a model that is not there', async () => {
+    await uploadImages(context);
+    expect(await rejection({ ...manifest(), model: 'none' })).toMatchObject({
+      code: 'invalid_model',
+      message: 'model must be the id of a model in the models bucket, got "none".',
+    });
+  });
+
+  test('images that are no use: each is named', async () => {
+    const { uploads } = context.ports.buckets;
+    await uploads.put(uploadKey('acme', 'ada', 'front.png'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
+    await uploads.put(uploadKey('acme', 'ada', 'side.png'), (await image()).subarray(0, 100));
+    expect(await rejection()).toMatchObject({
+      code: 'invalid_image',
+      details: [
+        {
+          path: 'reference_set.images[0].file',
+          message: 'reference_set.images[0].file must be a PNG, JPEG or WebP image, got front.png (svg).',
+        },
+        { path: 'reference_set.images[1].file', message: expect.stringContaining('got side.png (') },
+      ],
+    });
+  });
+
+  test('an image of too many bytes is not read', async () => {
+    await uploadImages(context, PLACE, ['front.png']);
+    await context.ports.buckets.uploads.put(uploadKey('acme', 'ada', 'side.png'), Buffer.alloc(33 * 1024 * 1024));
+    expect(await rejection()).toMatchObject({
+      message: 'reference_set.images[1].file must be at most 33554432 bytes, got side.png (34603008 bytes).',
+    });
+  });
+
+  test('a decompression bomb', async () => {
+    await uploadImages(context, PLACE, ['front.png']);
+    const bomb = sharp({ create: { width: 9000, height: 9000, channels: 3, background: 'white' } }).png();
+    await context.ports.buckets.uploads.put(uploadKey('acme', 'ada', 'side.png'), await bomb.toBuffer());
+    expect(await rejection()).toMatchObject({ message: expect.stringContaining('at most 64000000 pixels') });
+  });
+
+  test('another sha256 than stated', async () => {
+    await uploadImages(context);
+    const job = manifest();
+    const images = [{ file: 'front.png' }, { file: 'side.png', sha256: '0'.repeat(64) }];
+    const error = await rejection({ ...job, reference_set: { ...job.reference_set, images } });
+    expect(error?.details).toMatchObject([{ path: 'reference_set.images[1].sha256' }]);
+  });
+
+  test.each(['../../../etc/passwd.png', 'a/../../b.png', '/etc/passwd.png', 'C:\\a.png', '..png'])(
+    'the file name %p leads nowhere',
+    async (file) => {
+      const job = manifest();
+      const error = await rejection({ ...job, reference_set: { ...job.reference_set, images: [{ file }] } });
+      expect(error?.details).toMatchObject([{ path: 'reference_set.images[0].file' }]);
+    },
+  );
+
+  test('a file name that no file system holds', async () => {
+    const job = manifest();
+    const images = [{ file: `${'頭'.repeat(120)}.png` }];
+    const error = await rejection({ ...job, reference_set: { ...job.reference_set, images } });
+    expect(error?.message).toMatch(/^reference_set\.images\[0\]\.file must be at most 255 bytes in UTF-8, got /);
+  });
+
+  test.each([
+    'https://127.0.0.1/hook',
+    'https://169.254.169.254/latest/meta-data',
+    'https://[::1]/hook',
+    'https://10.0.0.1/hook',
+  ])('a webhook at %s, which gets nothing', async (webhook) => {
+    context = { ...context, isLocal: false };
+    expect(await rejection({ ...manifest(), webhook })).toMatchObject({
+      code: 'invalid_manifest',
+      details: [{ path: 'webhook' }],
+    });
+    expect(await drainWebhooks(context)).toEqual([]);
+  });
+});
+
+describe('images that are not there yet', () => {
+  test('are waited for: job.json before its images', async () => {
+    await uploadManifest(context);
+    const time = context.now();
+    await expect(created(time)).rejects.toThrow(RetryLater);
+    expect(await jobsOfSet()).toEqual([]);
+    context.clock.move(20);
+    await expect(created(time, 4)).rejects.toMatchObject({ seconds: 20 });
+    await uploadImages(context);
+    await created(time, 5);
+    expect((await onlyJob()).job.status).toBe('queued');
+  });
+
+  test('the waiting takes few deliveries and ends after a minute', async () => {
+    await uploadManifest(context);
+    const time = context.now();
+    let deliveries = 0;
+    for (let waited = 0; ; ) {
+      deliveries++;
+      const error = await created(time, deliveries).then(
+        () => null,
+        (thrown: RetryLater) => thrown,
+      );
+      if (!error) break;
+      waited += error.seconds;
+      context.clock.move(error.seconds);
+      expect(waited).toBeLessThanOrEqual(61);
+    }
+    expect(deliveries).toBeLessThanOrEqual(6);
+    expect((await onlyJob()).job.error).toMatchObject({
+      code: 'invalid_image',
+      details: [
+        { message: 'reference_set.images[0].file must be a file beside job.json, got front.png (missing).' },
+        { message: 'reference_set.images[1].file must be a file beside job.json, got side.png (missing).' },
+      ],
+    });
+  });
+
+  test('behind a symbolic link there is none', async () => {
+    await uploadImages(context, PLACE, ['front.png']);
+    await uploadManifest(context);
+    const elsewhere = path.join(context.home, 'elsewhere.png');
+    writeFileSync(elsewhere, await image());
+    symlinkSync(elsewhere, path.join(context.home, 'buckets/uploads/sets/acme/ada/side.png'));
+    const time = context.now();
+    context.clock.move(90);
+    await created(time);
+    expect((await onlyJob()).job.error?.message).toContain('got side.png (missing)');
+  });
+});
+
+describe('asked for again', () => {
+  test('a job that failed gets a further run, once for every upload', async () => {
+    const first = await submitted();
+    const uploadTime = context.now();
+    context.clock.move(10);
+    await move(first, 'failed');
+    // The event of the first upload, once more.
+    await created(uploadTime);
+    await onlyJob();
+    context.clock.move(10);
+    const again = context.now();
+    await created(again);
+    await created(again);
+    const jobs = await jobsOfSet();
+    const bytes = Buffer.from(JSON.stringify(manifest()));
+    expect(jobs.map(({ id }) => id)).toEqual([first.id, jobId('acme', 'ada', bytes, 1)]);
+    expect(jobs.map(({ job }) => job.status)).toEqual(['failed', 'queued']);
+  });
+
+  test('a rejected job, once its images are there', async () => {
+    await uploadManifest(context);
+    const time = context.now();
+    context.clock.move(90);
+    await created(time);
+    await uploadImages(context);
+    await created(time);
+    expect((await jobsOfSet()).map(({ job }) => job.status)).toEqual(['rejected']);
+    context.clock.move(1);
+    await created();
+    expect((await jobsOfSet()).map(({ job }) => job.status)).toEqual(['rejected', 'queued']);
+  });
+
+  test('a job that succeeded does not run again', async () => {
+    const job = await submitted();
+    await move(job, 'submitted', 'processing', 'succeeded');
+    context.clock.move(100);
+    await created();
+    await onlyJob();
+  });
+});
+
+describe('job.json deleted', () => {
+  async function remove(): Promise<void> {
+    context.clock.move(1);
+    await context.ports.buckets.uploads.delete(MANIFEST_KEY);
+    await deleted();
+  }
+
+  test('before validation: nothing happens', async () => {
+    await uploadImages(context);
+    await uploadManifest(context);
+    await context.ports.buckets.uploads.delete(MANIFEST_KEY);
+    await created();
+    await deleted();
+    expect(await jobsOfSet()).toEqual([]);
+  });
+
+  test('while validation runs: the job is canceled at once', async () => {
+    await uploadImages(context);
+    await uploadManifest(context);
+    const { uploads } = context.ports.buckets;
+    // Deleted, and its deletion handled, after the last image was read and before the job is there.
+    const jobs = {
+      ...context.ports.jobs,
+      get: (id: string) => context.ports.jobs.get(id),
+      query: context.ports.jobs.query.bind(context.ports.jobs),
+      replace: (record: JobRecord) => context.ports.jobs.replace(record),
+      insert: async (record: JobRecord) => {
+        await uploads.delete(MANIFEST_KEY);
+        await deleted();
+        return context.ports.jobs.insert(record);
+      },
+    };
+    await validate(
+      stageMessage(uploadEvent('Object Created', context.now())),
+      withPorts(context, { jobs: jobs as typeof context.ports.jobs }),
+    );
+    expect((await onlyJob()).job.status).toBe('canceled');
+    expect(await drainJobs(context)).toEqual([]);
+  });
+
+  test.each<JobState[][]>([[[]], [['submitted']], [['submitted', 'starting']], [['submitted', 'processing']]])(
+    'during %p: canceled, its Batch job stopped, one event',
+    async (states) => {
+      const job = await submitted({ ...manifest(), webhook: 'https://example.com/hook' });
+      await move(job, ...states);
+      await remove();
+      await deleted();
+      expect((await onlyJob()).job).toMatchObject({ status: 'canceled', error: null });
+      const types = (await drainWebhooks(context)).map(({ event }) => event.type);
+      expect(types.filter((type) => type === 'job.canceled')).toHaveLength(1);
+    },
+  );
+
+  test('after the run: nothing changes', async () => {
+    const job = await submitted();
+    await move(job, 'submitted', 'processing', 'succeeded');
+    await remove();
+    expect((await onlyJob()).job.status).toBe('succeeded');
+  });
+
+  test('every job of the set is canceled, and none of another', async () => {
+    await submitted();
+    await submitted(manifest({ seed: 8 }));
+    const other = { tenant: 'acme', set: 'eve' };
+    await uploadImages(context, other);
+    const bytes = await uploadManifest(context, manifest(), other);
+    await validate(stageMessage(uploadEvent('Object Created', context.now(), 'sets/acme/eve/job.json')), context);
+    await remove();
+    expect((await jobsOfSet()).map(({ job }) => job.status)).toEqual(['canceled', 'canceled']);
+    expect((await context.ports.jobs.get(jobId('acme', 'eve', bytes)))?.job.status).toBe('queued');
+  });
+
+  test('and uploaded again: a further run, which a late event of the deletion leaves alone', async () => {
+    const first = await submitted();
+    await remove();
+    const deletedAt = context.now();
+    context.clock.move(1);
+    await uploadManifest(context);
+    await created();
+    await deleted(deletedAt);
+    const jobs = await jobsOfSet();
+    expect(jobs.map(({ id, job }) => [id === first.id, job.status])).toEqual([
+      [true, 'canceled'],
+      [false, 'queued'],
+    ]);
+  });
+
+  test('and uploaded again before the deletion is handled: the job goes on', async () => {
+    const job = await submitted();
+    context.clock.move(1);
+    const deletedAt = context.now();
+    context.clock.move(1);
+    await created();
+    await deleted(deletedAt);
+    expect(await onlyJob()).toEqual(job);
+  });
+});
