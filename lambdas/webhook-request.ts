@@ -42,21 +42,23 @@ export function postWebhook({ url, addresses, headers, body, signal, ca }: Webho
       ...(ca !== undefined && { ca }),
     });
     const abort = () => outgoing.destroy(signal.reason instanceof Error ? signal.reason : new Error('Stopped.'));
+    let answer: WebhookAnswer | null = null;
+    // A status that has come stands, however the rest of the answer ends.
+    const settle = (error: Error) => (answer ? resolve(answer) : reject(error));
     outgoing.on('response', (response) => {
-      const answer = { statusCode: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] ?? null };
+      const { statusCode = 0 } = response;
+      answer = { statusCode, retryAfter: response.headers['retry-after'] ?? null };
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         if (bytes > MAX_ANSWER_BYTES) outgoing.destroy();
       });
-      // The status has come and stands, however the rest of the answer ends.
-      response.on('error', () => {});
-      response.on('close', () => resolve(answer));
+      response.on('error', settle);
     });
-    outgoing.on('error', reject);
+    outgoing.on('error', settle);
     outgoing.on('close', () => {
       signal.removeEventListener('abort', abort);
-      reject(new Error('The connection was closed without an answer.'));
+      settle(new Error('The connection was closed without an answer.'));
     });
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
