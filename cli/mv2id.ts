@@ -5,13 +5,13 @@ import { EXIT_USAGE, endingOf } from './exit-code';
 import { type GenerateOptions, runGenerate } from './generate';
 import { type InspectOptions, runInspect } from './inspect';
 import type { ProfileOptions } from './profile';
+import { PROVIDERS } from './providers';
 import { withService } from './service';
 import { addServiceCommands } from './service-commands';
 import type { Streams } from './streams';
 import { addWebhookCommands } from './webhooks';
-import { wholeNumber } from './whole-number';
+import { MAX_THREADS, wholeNumber } from './whole-number';
 
-const PROVIDERS = ['cpu', 'cuda', 'webgpu'];
 const DTYPES = ['float32', 'float16', 'bfloat16'];
 
 /** Runs one command line (without node and script) and returns its exit code. */
@@ -57,7 +57,7 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
     .option('--noise <file>', 'start from this noise (.safetensors or .npy) in place of the seed')
     .addOption(new Option('--provider <name>', 'what the networks run on').choices(PROVIDERS).default('cpu'))
     .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES))
-    .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, 1024))
+    .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, MAX_THREADS))
     .action((setFolder: string, options: GenerateOptions) => runGenerate(setFolder, options, streams));
   program
     .command('model')

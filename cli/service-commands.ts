@@ -2,18 +2,39 @@
 import { type Command, Option } from 'commander';
 import { JOB_STATES } from '../contract/job';
 import { type CancelOptions, runCancel } from './cancel';
+import { type DemoOptions, runDemo } from './demo';
 import { type ListOptions, runList } from './list';
+import { PROVIDERS } from './providers';
 import { type ResultsOptions, runResults } from './results';
+import { runServe, type ServeOptions } from './serve';
 import { runStatus, type StatusOptions } from './status';
 import type { Streams } from './streams';
 import { runSubmit, type SubmitOptions } from './submit';
-import { wholeNumber } from './whole-number';
+import { MAX_THREADS, wholeNumber } from './whole-number';
 
 const MAX_LISTED = 10_000;
+const MAX_SLOTS = 64;
+const DEFAULT_PORT = 8321;
 const JSON_OPTION = ['--json', 'print the job object (docs/job.md)'] as const;
 const JOB_ARGUMENT = ['<job>', 'a job id, or its beginning'] as const;
 
 export function addServiceCommands(program: Command, streams: Streams, setExitCode: (code: number) => void): void {
+  program
+    .command('demo')
+    .description('The whole service once: start it, send the bundled example, receive the webhook, fetch the video.')
+    .option('--out <dir>', 'where the results go (default: out/ada)')
+    .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, MAX_THREADS))
+    .action(async (options: DemoOptions) => setExitCode(await runDemo(options, streams)));
+  program
+    .command('serve')
+    .description('The service on this machine: folders, a status page, workers as processes. Until Ctrl-C.')
+    .option('--port <n>', 'of the status page; 0 for any', wholeNumber('--port', 0, 65_535), DEFAULT_PORT)
+    .option('--host <address>', 'the status page listens on (default: 127.0.0.1)')
+    .option('--host-name <names...>', 'more names by which browsers may call the status page')
+    .option('--slots <n>', 'jobs at the same time', wholeNumber('--slots', 1, MAX_SLOTS), 1)
+    .addOption(new Option('--provider <name>', 'what the networks run on').choices(PROVIDERS).default('cpu'))
+    .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, MAX_THREADS))
+    .action((_options: unknown, command: Command) => runServe(command.optsWithGlobals<ServeOptions>(), streams));
   program
     .command('submit')
     .description('Send a reference set: a folder with a job.json and the images it names. Prints the job id.')
