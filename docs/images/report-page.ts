@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import chromium from '@sparticuz/chromium';
 import { launch, type MediaFeature } from 'puppeteer-core';
+import sharp from 'sharp';
 
 interface Picture {
   readonly name: string;
@@ -21,9 +22,12 @@ const PICTURES: readonly Picture[] = [
   { name: 'report-print', width: 760, scheme: 'light', isPrinted: true },
 ];
 
-/** Runs in the page: waits for the video's first picture, or for the word that this browser plays none. */
-const IS_LOADED = `Promise.all([...document.querySelectorAll('video')].map((video) => video.readyState >= 2 || video.error ? null :
-  new Promise((resolve) => ['loadeddata', 'error', 'suspend'].forEach((event) => video.addEventListener(event, resolve)))))`;
+/** Runs in the page: waits for the first picture of every video, or for the word that this browser plays none. */
+const SHOW_VIDEOS = `Promise.all([...document.querySelectorAll('video')].map((video) => new Promise((resolve) => {
+  video.onloadeddata = video.onerror = resolve;
+  video.preload = 'auto';
+  if (video.readyState >= 2) resolve();
+})))`;
 
 /** Writes one PNG a picture into `folder`. */
 async function photograph(page: string, folder: string): Promise<void> {
@@ -37,8 +41,11 @@ async function photograph(page: string, folder: string): Promise<void> {
       await tab.emulateMediaFeatures(features);
       if (isPrinted) await tab.emulateMediaType('print');
       await tab.goto(pathToFileURL(path.resolve(page)).href);
-      await tab.evaluate(IS_LOADED);
-      await tab.screenshot({ path: `${path.join(folder, name)}.png` as `${string}.png`, fullPage: true });
+      await tab.evaluate(SHOW_VIDEOS);
+      const picture = await tab.screenshot({ fullPage: true });
+      await sharp(picture)
+        .png({ palette: true })
+        .toFile(`${path.join(folder, name)}.png`);
       await tab.close();
     }
   } finally {
