@@ -16,7 +16,7 @@ import {
   type Stats,
   unlinkSync,
 } from 'node:fs';
-import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   type ObjectInfo,
@@ -296,7 +296,8 @@ async function removeAbandoned(file: string): Promise<void> {
 }
 
 async function copyInto(target: FileHandle, source: FileHandle): Promise<void> {
-  await target.writeFile(source.createReadStream({ start: 0, autoClose: false, highWaterMark: COPY_CHUNK_BYTES }));
+  const chunks = source.createReadStream({ start: 0, autoClose: false, highWaterMark: COPY_CHUNK_BYTES });
+  await writeFile(target, chunks);
   await target.sync();
 }
 

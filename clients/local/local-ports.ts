@@ -1,11 +1,5 @@
 /** Every port of a local deployment: folders for buckets, one LMDB environment for all else. */
-import {
-  BUCKET_NAMES,
-  type BucketName,
-  type LocalDeployment,
-  QUEUE_NAMES,
-  type QueueName,
-} from '../../contract/deployment';
+import { type BucketName, type LocalDeployment, QUEUE_NAMES, type QueueName } from '../../contract/deployment';
 import { DELIVERY_TABLE, ENDPOINT_TABLE } from '../delivery-table';
 import type { JobQueue } from '../job-queue';
 import { JOB_TABLE } from '../job-table';
