@@ -4,18 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { JobLedger } from '../../clients/job-ledger';
-import type { Ports } from '../../clients/ports';
+import type { LocalPorts } from '../../clients/local/local-ports';
 import { statusApp } from './app';
-import type { FileOf } from './page-context';
 
 export interface StatusPageOptions {
-  readonly ports: Ports;
-  /** Signs the links to files; shared with whoever else makes such links (`linkKey` of the home). */
-  readonly linkKey: Uint8Array;
-  /** The object's file on this machine, so that it is streamed instead of read whole. */
-  readonly fileOf?: FileOf;
+  readonly ports: LocalPorts;
   /** Address to listen on; 127.0.0.1 unless given. */
   readonly host?: string;
   /** 8321 unless given; 0 takes any free one. */
@@ -41,12 +37,12 @@ const CSRF_TOKEN_BYTES = 24;
 
 /** @throws the listener's own error: EADDRINUSE where something else listens. */
 export async function startStatusPage(options: StatusPageOptions): Promise<StatusPage> {
-  const { ports, linkKey, host = DEFAULT_HOST, port = DEFAULT_PORT, now = () => new Date() } = options;
+  const { ports, host = DEFAULT_HOST, port = DEFAULT_PORT, now = () => new Date() } = options;
   const app = statusApp({
     ports,
     ledger: new JobLedger(ports, now),
-    linkKey,
-    fileOf: options.fileOf,
+    linkKey: await ports.linkKey(),
+    fileOf: (bucket, key) => path.join(ports.home.bucket(bucket), ...key.split('/')),
     host,
     hostNames: options.hostNames ?? [],
     pollMs: options.pollMs ?? DEFAULT_POLL_MS,

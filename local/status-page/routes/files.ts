@@ -37,21 +37,11 @@ export function fileRoutes(context: PageContext): Hono {
   });
 }
 
-async function send(
-  c: Context,
-  context: PageContext,
-  target: LinkTarget,
-  { size }: ObjectInfo,
-  range: ByteRange | null,
-) {
+function send(c: Context, context: PageContext, target: LinkTarget, { size }: ObjectInfo, range: ByteRange | null) {
   const { start, end } = range ?? { start: 0, end: size - 1 };
   c.header('content-length', String(end - start + 1));
   c.status(range ? 206 : 200);
   if (c.req.method === 'HEAD' || size === 0) return c.body(null);
-  if (context.fileOf) {
-    const stream = createReadStream(context.fileOf(target.bucket, target.key), { start, end });
-    return c.body(Readable.toWeb(stream) as ReadableStream<Uint8Array>);
-  }
-  const stored = await context.ports.buckets[target.bucket].get(target.key);
-  return c.body(new Uint8Array(stored?.body.subarray(start, end + 1) ?? []));
+  const stream = createReadStream(context.fileOf(target.bucket, target.key), { start, end });
+  return c.body(Readable.toWeb(stream) as ReadableStream<Uint8Array>);
 }

@@ -5,18 +5,18 @@ import {
   MAX_IMAGE_BYTES,
   MAX_PROMPT_LENGTH,
   MAX_REFERENCE_IMAGES,
-  MAX_SEED,
   MAX_STEPS,
   MAX_SUBJECT_LENGTH,
   MIN_STEPS,
 } from '../../../contract/limits';
 import { VIEWS } from '../../../contract/manifest';
 import type { AvailableModel } from '../available-models';
-import { sentenceCase, sizeText } from '../human-text';
+import { sentenceCase } from '../human-text';
 import type { PageContext } from '../page-context';
 import { errorSlot, inputField, labelledField } from './field';
 import { type Html, layout } from './layout';
 
+const MEBIBYTE = 2 ** 20;
 const DEFAULT_TENANT = 'local';
 const IMAGE_TYPES = 'image/png,image/jpeg,image/webp,.png,.jpg,.jpeg,.webp';
 
@@ -41,7 +41,7 @@ ${photoTemplate()}`,
 function photos(): Html {
   return html`<section class="card" aria-labelledby="photos-title"><h2 id="photos-title">Photos</h2>
 <div id="drop-zone" class="drop-zone"><p class="drop-title">Drop photos here, or a folder with a <code>job.json</code></p>
-<p class="sub">Up to ${MAX_REFERENCE_IMAGES} photos: PNG, JPEG or WebP, each at most ${sizeText(MAX_IMAGE_BYTES)}</p>
+<p class="sub">Up to ${MAX_REFERENCE_IMAGES} photos: PNG, JPEG or WebP, each at most ${MAX_IMAGE_BYTES / MEBIBYTE} MiB</p>
 <div class="drop-choices"><label class="button" for="photo-input">Choose photos</label><input id="photo-input" class="visually-hidden" type="file" multiple accept="${IMAGE_TYPES},application/json,.json">
 <label class="button" for="folder-input">Choose a folder</label><input id="folder-input" class="visually-hidden" type="file" webkitdirectory></div></div>
 ${errorSlot('reference_set.images')}
@@ -77,11 +77,11 @@ ${labelledField(
 ${modelField(models)}
 <details id="more-settings"><summary>More settings</summary>
 ${inputField({ name: 'input.negative_prompt', label: 'Not wanted', hint: 'What the video should not show.', maxLength: MAX_PROMPT_LENGTH })}
-<div class="field-row">${inputField({ name: 'input.seed', label: 'Seed', hint: `0 to ${MAX_SEED}. Empty: derived from the job.`, inputMode: 'numeric' })}
+<div class="field-row">${inputField({ name: 'input.seed', label: 'Seed', hint: 'Empty: derived from the job.', inputMode: 'numeric' })}
 ${inputField({ name: 'input.steps', label: 'Steps', hint: `${MIN_STEPS} to ${MAX_STEPS}. Empty: the model decides.`, inputMode: 'numeric' })}</div>
 ${inputField({ name: 'webhook', label: 'Webhook', hint: 'An https address that is told what becomes of the job; on this machine also http.', inputMode: 'url' })}
 <div class="field-row">${inputField({ name: 'tenant', label: 'Tenant', hint: 'Whose job this is: tenants take turns.', value: DEFAULT_TENANT })}
-${inputField({ name: 'set', label: 'Set', hint: 'Folder of the photos. Empty: named after the subject and the time.' })}</div>
+${inputField({ name: 'set', label: 'Set', hint: 'Folder of the photos. Empty: a new one.' })}</div>
 </details></section>`;
 }
 
