@@ -50,6 +50,11 @@ export class CheckpointStore {
     this.saving = write;
     return write;
   }
+
+  /** Resolves when nothing is being stored. */
+  async settled(): Promise<void> {
+    await this.saving.catch(() => {});
+  }
 }
 
 /** Removes whatever a job has left under `checkpoint/`. */

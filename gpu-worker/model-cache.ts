@@ -187,7 +187,8 @@ async function requireHashes(model: string, folder: string, entries: Marker['fil
   const found = new Map(entries.map((entry) => [entry.path, entry.sha256]));
   found.delete(HASHES_FILE_NAME);
   for (const file of new Set([...Object.keys(hashes.data), ...found.keys()])) {
-    const expected = hashes.data[file] ?? 'an entry in sha256.json';
+    const expected = hashes.data[file];
+    if (expected === undefined) throw new ModelError(`${model}/${file} must be named in ${HASHES_FILE_NAME}.`);
     const got = found.get(file) ?? 'no such file';
     if (got !== expected) throw new ModelError(`${model}/${file} must have the SHA-256 ${expected}, got ${got}.`);
   }

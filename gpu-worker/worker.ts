@@ -16,7 +16,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ForbiddenMove, type JobLedger } from '../clients/job-ledger';
 import type { Ports } from '../clients/ports';
-import type { JobId, JobProgress } from '../contract/job';
+import { isTerminal, type JobId, type JobProgress } from '../contract/job';
 import { REPORT_HTML_FILE_NAME, REPORT_JSON_FILE_NAME } from '../contract/keys';
 import { DEFAULT_EXECUTION_TIMEOUT_SECONDS } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
@@ -95,6 +95,8 @@ class JobRun {
   private readonly interruption: Promise<never>;
   private interrupt: (reason: Error) => void = () => {};
   private deadline: NodeJS.Timeout | undefined;
+  /** The race is decided: what is still under way must start nothing new. */
+  private isEnding = false;
 
   constructor(private readonly options: WorkerOptions) {
     this.now = options.now ?? (() => new Date());
@@ -113,12 +115,13 @@ class JobRun {
       await Promise.race([this.interruption, this.steps()]);
       return WORKER_DONE;
     } catch (error) {
+      this.isEnding = true;
+      this.generation?.cancel();
       return await this.endEarly(error);
     } finally {
       stop.removeEventListener('abort', onStop);
       clearTimeout(this.deadline);
       this.attempt?.end();
-      this.generation?.cancel();
       if (this.workFolder) await rm(this.workFolder, { recursive: true, force: true }).catch(() => {});
     }
   }
@@ -129,6 +132,7 @@ class JobRun {
     // 1 Claim the job
     const attempt = await Attempt.claim(ledger, jobId, batchJobId);
     this.attempt = attempt;
+    this.requireRunning();
     const { manifest } = attempt.record;
     if (!manifest) throw new Error(`${jobId} must have a manifest, got none.`);
     this.startDeadline(manifest);
@@ -139,6 +143,7 @@ class JobRun {
     await this.watch.time('fetch_set', () => fetchReferences(ports.buckets.uploads, attempt.record, setFolder));
 
     // 3 Fetch the model
+    this.requireRunning();
     const model = await this.watch.time('fetch_model', () => this.fetchModel(manifest));
 
     // 4 Find the checkpoint
@@ -146,6 +151,7 @@ class JobRun {
     const checkpoint = await this.findCheckpoint(attempt, request, model);
 
     // 5 Generate
+    this.requireRunning();
     const result = await this.generate(attempt, { ...request, checkpoint });
 
     // 6 Report
@@ -166,8 +172,12 @@ class JobRun {
       jobId,
       outFolder,
       files: result.files,
-      requireOwn: () => attempt.requireOwn(),
+      requireOwn: () => {
+        this.requireRunning();
+        return attempt.requireOwn();
+      },
     });
+    this.requireRunning();
     const totalSteps = result.plan.input.steps * result.plan.input.num_outputs;
     const progress = { percent: 100, step: totalSteps, total_steps: totalSteps, eta_seconds: 0 };
     await attempt.change({ status: 'succeeded', job: { input: result.plan.input, output, progress } });
@@ -175,6 +185,10 @@ class JobRun {
 
     // 8 Tidy up
     await this.tidyUp();
+  }
+
+  private requireRunning(): void {
+    if (this.isEnding) throw new Superseded('The attempt is ending.');
   }
 
   private startDeadline(manifest: Manifest): void {
@@ -302,7 +316,7 @@ class JobRun {
   private saveIfDue(attempt: Attempt): void {
     const { checkpointSeconds = CHECKPOINT_SECONDS } = this.options;
     const nowMs = this.now().getTime();
-    if (nowMs - this.lastSaveAt < checkpointSeconds * 1000) return;
+    if (this.isEnding || nowMs - this.lastSaveAt < checkpointSeconds * 1000) return;
     this.lastSaveAt = nowMs;
     const save = attempt.requireOwn().then(() => this.saveCheckpoint());
     save.catch((error: Error) => {
@@ -328,6 +342,7 @@ class JobRun {
   /** What nobody needs once the job is over; a failure to remove it is none of the job. */
   private async tidyUp(): Promise<void> {
     const { ports, jobId, log } = this.options;
+    await this.checkpoints?.settled();
     await deleteCheckpoints(ports.buckets.results, jobId).catch((error: Error) => {
       log('The checkpoint is not deleted', { error: error.message });
     });
@@ -336,10 +351,7 @@ class JobRun {
   private async endEarly(error: unknown): Promise<WorkerExit> {
     const { log } = this.options;
     if (error instanceof StopRequested) return this.stop();
-    if (isSuperseded(error)) {
-      log('Nothing is left to do', { reason: error.message });
-      return WORKER_DONE;
-    }
+    if (isSuperseded(error)) return this.leave(error);
     const failure = failureOf(error, this.places);
     log('The attempt has failed', { error: failure.error, stack: (error as Error).stack });
     try {
@@ -351,10 +363,19 @@ class JobRun {
       if (status !== null) await this.tidyUp();
     } catch (second) {
       // Also where the job had succeeded, and only what follows from it went wrong.
-      if (isSuperseded(second)) return WORKER_DONE;
+      if (isSuperseded(second)) return this.leave(second);
       log('The failure is not written', { error: String(second) });
     }
     return failure.exit;
+  }
+
+  /** Another attempt has the job, or it is over; then nobody needs its checkpoint. */
+  private async leave(reason: Error): Promise<WorkerExit> {
+    const { ports, jobId, log } = this.options;
+    log('Nothing is left to do', { reason: reason.message });
+    const record = await ports.jobs.get(jobId).catch(() => null);
+    if (record && isTerminal(record.job.status)) await this.tidyUp();
+    return WORKER_DONE;
   }
 
   /** The running step is not waited for: what counts is the snapshot after the last one. */
@@ -369,7 +390,7 @@ class JobRun {
         await this.attempt?.requireOwn();
         await this.saveCheckpoint();
       } catch (error) {
-        if (isSuperseded(error)) return WORKER_DONE;
+        if (isSuperseded(error)) return this.leave(error);
         log('The checkpoint is not written', { error: String(error) });
       }
       return WORKER_RETRY;

@@ -1,0 +1,391 @@
+/** One job from download to delivery, on a real deployment in a folder and a random model. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import type { ObjectStore } from '../../clients/object-store';
+import type { JobId } from '../../contract/job';
+import { checkpointKey, modelKey, resultKey, uploadKey } from '../../contract/keys';
+import type { WorkerOptions } from '../../gpu-worker/worker';
+import { BATCH_JOB_ID, type LogLine, WorkerHome } from './worker-home';
+
+let home: WorkerHome;
+
+beforeAll(async () => {
+  home = await WorkerHome.open();
+  await home.addModel('euler', {
+    scheduler: { className: 'FlowMatchEulerDiscreteScheduler', config: { shift: 3 } },
+  });
+});
+afterAll(() => home.close());
+
+/** Runs the job, writes a checkpoint after every step, and stops it once `steps` of them are done. */
+async function stopAfter(id: JobId, steps: number, changes: Partial<WorkerOptions> = {}) {
+  const stop = new AbortController();
+  const log: LogLine[] = [];
+  const exit = await home.run(id, {
+    stop: stop.signal,
+    checkpointSeconds: 0,
+    log: (message, about) => {
+      log.push({ message, ...about });
+      if (message === 'A checkpoint is written' && Number(about?.steps) >= steps) stop.abort();
+    },
+    ...changes,
+  });
+  return { ...exit, log };
+}
+
+function withResults(changes: (results: ObjectStore) => Partial<ObjectStore>): Partial<WorkerOptions> {
+  const { ports } = home;
+  const { results } = ports.buckets;
+  // Ports are objects of classes: what is not replaced stays theirs.
+  const replaced = new Proxy(results, {
+    get(target, name) {
+      const value = changes(results)[name as keyof ObjectStore] ?? target[name as keyof ObjectStore];
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ports: { ...ports, buckets: { ...ports.buckets, results: replaced } } };
+}
+
+test('a submitted job ends in videos, posters, reports and a job object that tells of them', async () => {
+  const id = await home.addJob({ input: { num_outputs: 2 } });
+  const { exit } = await home.run(id);
+  expect(exit).toBe(0);
+  expect(await home.results(id)).toEqual([
+    'job.json',
+    'poster-2.jpg',
+    'poster.jpg',
+    'report.html',
+    'report.json',
+    'video-2.mp4',
+    'video.mp4',
+  ]);
+  const job = await home.job(id);
+  expect(JSON.parse(await home.result(id, 'job.json'))).toEqual(job);
+  expect(job).toMatchObject({
+    status: 'succeeded',
+    error: null,
+    progress: { percent: 100, step: 4, total_steps: 4, eta_seconds: 0 },
+    input: { seed: 7, width: 64, height: 64, num_frames: 5, steps: 2, num_outputs: 2 },
+  });
+  for (const { key, size, sha256 } of job.output) {
+    const object = await home.ports.buckets.results.get(key);
+    expect([object?.size, createHash('sha256').update(object!.body).digest('hex')]).toEqual([size, sha256]);
+  }
+  expect(
+    job.output.map(({ key, content_type, duration_seconds }) => [path.basename(key), content_type, duration_seconds]),
+  ).toEqual([
+    ['video.mp4', 'video/mp4', 0.625],
+    ['poster.jpg', 'image/jpeg', null],
+    ['video-2.mp4', 'video/mp4', 0.625],
+    ['poster-2.jpg', 'image/jpeg', null],
+    ['report.json', 'application/json', null],
+    ['report.html', 'text/html; charset=utf-8', null],
+  ]);
+  const videos = await home.videos(id);
+  expect(videos['video.mp4']).not.toBe(videos['video-2.mp4']);
+  expect(readdirSync(home.options(id).workRoot)).toEqual([]);
+});
+
+test('the report says how the video came about', async () => {
+  const id = await home.addJob({ input: { num_outputs: 2 } });
+  await home.run(id);
+  const report = await home.report(id);
+  const videos = await home.videos(id);
+  expect(report).toMatchObject({
+    job_id: id,
+    model: 'random',
+    subject: 'Test',
+    attempts: 1,
+    resumed_from_step: 0,
+    provider: 'cpu',
+    compute_dtype: 'float32',
+    references: [
+      { file: 'front.png', view: null, width: 80, height: 64 },
+      { file: 'side.png', view: null, width: 80, height: 64 },
+    ],
+    outputs: [
+      { video: 'video.mp4', poster: 'poster.jpg', seed: 7, sha256: videos['video.mp4'] },
+      { video: 'video-2.mp4', poster: 'poster-2.jpg', seed: 8, sha256: videos['video-2.mp4'] },
+    ],
+  });
+  for (const { steps } of report.outputs) {
+    expect(steps.map(({ step }) => step)).toEqual([1, 2]);
+    expect(steps[0]!.sigma).toBeGreaterThan(steps[1]!.sigma);
+    expect(steps.every((step) => step.velocity_rms > 0 && step.sample_rms > 0)).toBe(true);
+  }
+  expect(Object.keys(report.timings_seconds)).toEqual([
+    'fetch_set',
+    'fetch_model',
+    'encode_prompt',
+    'encode_references',
+    'denoise',
+    'decode',
+  ]);
+  const page = await home.result(id, 'report.html');
+  expect(page).toContain('<!doctype html>');
+  expect(page.match(/data:video\/mp4;base64/g)).toHaveLength(2);
+});
+
+test('the job is processing, with its input, before its first step', async () => {
+  const id = await home.addJob({ input: { steps: 3 } });
+  const seen: string[] = [];
+  const change = home.ledger.change.bind(home.ledger);
+  const watched = jest.spyOn(home.ledger, 'change').mockImplementation(async (...args) => {
+    const record = await change(...args);
+    if (record?.id === id)
+      seen.push(`${record.job.status} ${record.job.progress.step} ${record.job.input?.steps ?? '-'}`);
+    return record;
+  });
+  await home.run(id, { progressSeconds: 0 });
+  watched.mockRestore();
+  const moves = seen.filter((move, i) => move !== seen[i - 1]);
+  expect(moves.slice(0, 2)).toEqual(['submitted 0 -', 'processing 0 3']);
+  expect(moves.length).toBeGreaterThan(3);
+  expect(moves.at(-1)).toBe('succeeded 3 3');
+});
+
+test.each([
+  ['random', 1, 1],
+  ['random', 2, 3],
+  ['euler', 2, 4],
+])('%s with %i outputs, stopped after step %i, ends in the bytes of an unbroken run', async (model, num_outputs) => {
+  const job = { input: { steps: 60, num_outputs }, manifest: { model } };
+  const whole = await home.addJob(job);
+  await home.run(whole);
+
+  const id = await home.addJob(job);
+  const first = await stopAfter(id, 1);
+  expect(first.exit).toBe(75);
+  expect(await home.results(id)).toEqual(['checkpoint/state.mv2id', 'job.json']);
+  expect((await home.job(id)).status).toBe('processing');
+  expect((await stopAfter(id, 1)).exit).toBe(75);
+  expect((await home.run(id)).exit).toBe(0);
+
+  expect(await home.videos(id)).toEqual(await home.videos(whole));
+  const [report, unbroken] = [await home.report(id), await home.report(whole)];
+  expect(report.outputs.map(({ latents_sha256 }) => latents_sha256)).toEqual(
+    unbroken.outputs.map(({ latents_sha256 }) => latents_sha256),
+  );
+  expect(report.outputs.map((output) => output.steps.length)).toEqual(Array(num_outputs).fill(60));
+  expect(report.attempts).toBe(3);
+  expect(report.resumed_from_step).toBeGreaterThan(1);
+  expect(report.resumed_from_step).toBeLessThan(60 * num_outputs);
+  expect(await home.results(id)).not.toContain('checkpoint/state.mv2id');
+});
+
+test('a stop before the first step is a retry without a checkpoint', async () => {
+  const id = await home.addJob();
+  const stop = new AbortController();
+  stop.abort();
+  expect((await home.run(id, { stop: stop.signal })).exit).toBe(75);
+  expect(await home.results(id)).toEqual(['job.json']);
+  expect((await home.run(id)).exit).toBe(0);
+});
+
+test.each([
+  ['cut', (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 9)],
+  ['empty', () => new Uint8Array()],
+  [
+    'another',
+    (bytes: Uint8Array) =>
+      Buffer.from(
+        Buffer.from(bytes)
+          .toString('latin1')
+          .replace(/"fingerprint":"./, '"fingerprint":"x'),
+        'latin1',
+      ),
+  ],
+])('a checkpoint that is %s is not used, and the job starts again', async (_, broken) => {
+  const id = await home.addJob({ input: { steps: 30 } });
+  await stopAfter(id, 2);
+  const { results } = home.ports.buckets;
+  const key = checkpointKey(id, 'state.mv2id');
+  await results.put(key, broken((await results.get(key))!.body));
+  const { exit, log } = await home.run(id);
+  expect(exit).toBe(0);
+  expect(log.map(({ message }) => message)).toContain('The checkpoint is not used: the job starts from its beginning');
+  expect((await home.report(id)).resumed_from_step).toBe(0);
+});
+
+test('a checkpoint that cannot be written does not stop the job', async () => {
+  const id = await home.addJob();
+  const put: ObjectStore['put'] = (key, ...rest) => {
+    if (key.includes('/checkpoint/')) return Promise.reject(new Error('The bucket is not there.'));
+    return home.ports.buckets.results.put(key, ...rest);
+  };
+  const { exit, log } = await home.run(id, { ...withResults(() => ({ put })), checkpointSeconds: 0 });
+  expect(exit).toBe(0);
+  expect(log.map(({ message }) => message)).toContain('The checkpoint is not written');
+});
+
+test("a Batch job that is not the record's changes nothing", async () => {
+  const id = await home.addJob();
+  const before = await home.record(id);
+  expect((await home.run(id, { batchJobId: 'batch-2' })).exit).toBe(0);
+  expect(await home.record(id)).toEqual(before);
+});
+
+test('a job that no Batch job is named for is taken by the first that comes', async () => {
+  const id = await home.addJob();
+  await home.ledger.change(id, () => ({ record: { batch_job_id: null } }));
+  expect((await home.run(id, { batchJobId: 'batch-7' })).exit).toBe(0);
+  expect(await home.record(id)).toMatchObject({ batch_job_id: 'batch-7', attempt: 1, job: { status: 'succeeded' } });
+});
+
+test('a job that is over is left as it is, and what it left of its checkpoint is removed', async () => {
+  const id = await home.addJob();
+  await home.run(id);
+  const before = await home.record(id);
+  await home.ports.buckets.results.put(checkpointKey(id, 'state.mv2id'), 'left by a worker that was killed');
+  expect((await home.run(id)).exit).toBe(0);
+  expect(await home.record(id)).toEqual(before);
+  expect(await home.results(id)).not.toContain('checkpoint/state.mv2id');
+});
+
+test('an attempt that another has overtaken stops without a word', async () => {
+  const id = await home.addJob({ input: { steps: 100 } });
+  let overtaken = false;
+  const zombie = await home.run(id, {
+    checkpointSeconds: 0,
+    log(message) {
+      if (message !== 'A checkpoint is written' || overtaken) return;
+      overtaken = true;
+      void home.ledger.change(id, ({ attempt }) => ({ record: { attempt: attempt + 1 } }));
+    },
+  });
+  expect(zombie.exit).toBe(0);
+  expect(await home.record(id)).toMatchObject({ attempt: 2, last_error: null, job: { status: 'processing' } });
+  expect(await home.results(id)).not.toContain('video.mp4');
+});
+
+test('a job that is canceled while it runs stops, and stays canceled', async () => {
+  const id = await home.addJob({ input: { steps: 100 } });
+  const { exit } = await home.run(id, {
+    progressSeconds: 0,
+    log(message) {
+      if (message === 'The job is being processed') void home.ledger.change(id, () => ({ status: 'canceled' }));
+    },
+  });
+  expect(exit).toBe(0);
+  expect((await home.job(id)).status).toBe('canceled');
+  expect(await home.results(id)).toEqual(['job.json']);
+});
+
+test('a stop of a job that is canceled leaves no checkpoint', async () => {
+  const id = await home.addJob({ input: { steps: 100 } });
+  const stop = new AbortController();
+  const { exit } = await home.run(id, {
+    stop: stop.signal,
+    log(message) {
+      if (message !== 'The job is being processed') return;
+      void home.ledger.change(id, () => ({ status: 'canceled' })).then(() => stop.abort());
+    },
+  });
+  expect(exit).toBe(0);
+  expect(await home.results(id)).toEqual(['job.json']);
+});
+
+test('images that are gone or have changed since validation fail the job by name and hash', async () => {
+  const id = await home.addJob();
+  const { images, job } = await home.record(id);
+  await home.ports.buckets.uploads.put(uploadKey(job.tenant, job.set, 'front.png'), 'something else');
+  await home.ports.buckets.uploads.delete(uploadKey(job.tenant, job.set, 'side.png'));
+  const { exit } = await home.run(id);
+  expect(exit).toBe(64);
+  const hash = createHash('sha256').update('something else').digest('hex');
+  const rule = (i: number) => `must be the file that was validated (${images[i]!.file}, SHA-256 ${images[i]!.sha256})`;
+  expect(await home.job(id)).toMatchObject({
+    status: 'failed',
+    error: {
+      code: 'invalid_image',
+      retryable: false,
+      details: [
+        {
+          path: 'reference_set.images[0].file',
+          message: `reference_set.images[0].file ${rule(0)}, got a file with the SHA-256 ${hash}.`,
+        },
+        { path: 'reference_set.images[1].file', message: `reference_set.images[1].file ${rule(1)}, got no such file.` },
+      ],
+    },
+  });
+});
+
+test('a model that is not there, or not whole, fails the job', async () => {
+  const missing = await home.addJob({ manifest: { model: 'nobody' } });
+  expect((await home.run(missing)).exit).toBe(64);
+  expect((await home.job(missing)).error).toMatchObject({
+    code: 'invalid_model',
+    message: 'model must be one in the models bucket, got "nobody".',
+  });
+  await home.addModel('broken');
+  await home.ports.buckets.models.delete(modelKey('broken', 'vae/config.json'));
+  const broken = await home.addJob({ manifest: { model: 'broken' } });
+  expect((await home.run(broken)).exit).toBe(64);
+  const { error, status } = await home.job(broken);
+  expect([status, error?.code]).toEqual(['failed', 'invalid_model']);
+  expect(error?.message).toMatch(/^broken\/vae\/config\.json must be /);
+});
+
+test('a size that the model cannot make fails the job with the nearest that it can', async () => {
+  const id = await home.addJob({ input: { width: 72 } });
+  expect((await home.run(id)).exit).toBe(64);
+  expect((await home.job(id)).error).toMatchObject({
+    code: 'invalid_manifest',
+    details: [{ path: 'input.width', message: expect.stringContaining('nearest legal size: ') }],
+  });
+});
+
+test('an attempt that exceeds its time is timed out', async () => {
+  const id = await home.addJob({ input: { steps: 100, width: 128, height: 128, num_frames: 81 } });
+  const { exit } = await home.run(id, { executionTimeoutSeconds: 0.001 });
+  expect(exit).toBe(64);
+  expect(await home.job(id)).toMatchObject({
+    status: 'timed_out',
+    error: {
+      code: 'timed_out',
+      message: 'policy.execution_timeout_seconds must cover a whole attempt, got 0.001 and no video after them.',
+      retryable: false,
+    },
+  });
+});
+
+test.each([
+  ['a full disk', Object.assign(new Error('write failed'), { code: 'ENOSPC', syscall: 'write' }), 'disk_full'],
+  ['a fault of ours', new TypeError('x is not a function'), 'internal_error'],
+])('%s is left to Batch, with its reason in the record', async (_, error, code) => {
+  const id = await home.addJob();
+  const put: ObjectStore['put'] = (key, ...rest) =>
+    key.endsWith('.mp4') ? Promise.reject(error) : home.ports.buckets.results.put(key, ...rest);
+  expect(
+    (
+      await home.run(
+        id,
+        withResults(() => ({ put })),
+      )
+    ).exit,
+  ).toBe(70);
+  expect(await home.record(id)).toMatchObject({
+    last_error: { code, retryable: true },
+    job: { status: 'processing', error: null },
+  });
+});
+
+test('what an attempt left that was killed on this machine is removed by the next', async () => {
+  const id = await home.addJob();
+  const { workRoot } = home.options(id);
+  const { mkdirSync, writeFileSync } = await import('node:fs');
+  const left = path.join(workRoot, `mv2id-${id}-0`);
+  mkdirSync(left, { recursive: true });
+  writeFileSync(path.join(left, 'video.mp4.partial'), 'half');
+  await home.run(id);
+  expect(existsSync(left)).toBe(false);
+});
+
+test('nothing is written under another name than the job', async () => {
+  const id = await home.addJob();
+  await home.run(id);
+  for await (const { key } of home.ports.buckets.results.list('')) expect(key).toMatch(/^jobs\/job-[a-z2-7]{26}\//);
+  expect(await home.ports.buckets.results.head(resultKey(id, 'video.mp4'))).not.toBeNull();
+  expect((await home.record(id)).batch_job_id).toBe(BATCH_JOB_ID);
+});
