@@ -39,7 +39,8 @@ async function main(): Promise<void> {
       { name: 'prefers-color-scheme', value: scheme },
       { name: 'prefers-reduced-motion', value: 'reduce' },
     ]);
-    const shoot = (name: string) => page.screenshot({ path: path.join(folder, `status-${name}.png`) as `${string}.png`, fullPage: true });
+    const shoot = (name: string) =>
+      page.screenshot({ path: path.join(folder, `status-${name}.png`) as `${string}.png`, fullPage: true });
 
     await open(page, url);
     await shoot('list');
@@ -71,7 +72,8 @@ async function showVideo(page: Page): Promise<void> {
     const video = document.querySelector('video');
     if (!video || video.error) return resolve();
     video.addEventListener('error', resolve, { once: true });
-    video.addEventListener('seeked', resolve, { once: true });
+    // The controls show for a moment more that they were waiting.
+    video.addEventListener('seeked', () => setTimeout(resolve, 800), { once: true });
     const seek = () => { video.currentTime = video.duration / 2; };
     if (video.readyState > 0) seek();
     else video.addEventListener('loadedmetadata', seek, { once: true });

@@ -356,18 +356,18 @@
 
   function errorItem(path, message) {
     const item = document.createElement('li');
-    const field = byId(path);
+    const field = byId(path) ?? (path.startsWith('reference_set.images') ? byId('photo-input') : null);
     const slot = byId(`error:${path}`) ?? byId(`error:${path.replace(/(\[\d+\]).*$/, '$1')}`);
     if (slot) showError(slot, withoutPath(path, message));
     if (!field) {
       item.textContent = message;
       return item;
     }
-    field.setAttribute('aria-invalid', 'true');
+    if (field.id === path) field.setAttribute('aria-invalid', 'true');
     field.closest('details')?.setAttribute('open', '');
     const link = document.createElement('a');
-    link.href = `#${path}`;
-    link.textContent = `${labelOf(field)}: ${lowerFirst(withoutPath(path, message))}`;
+    link.href = `#${field.id}`;
+    link.textContent = field.id === path ? `${labelOf(field)}: ${lowerFirst(withoutPath(path, message))}` : message;
     link.addEventListener('click', (event) => {
       event.preventDefault();
       field.focus();

@@ -62,13 +62,13 @@ function failure({ status, error }: Job): Html {
   return html`<section class="card outcome failure" aria-labelledby="outcome-title"><h2 id="outcome-title">${FAILURE_TITLES[status]}</h2>
 ${
   error
-    ? html`<p class="failure-message">${error.message}</p>
-${
-  error.details.length > 0 &&
-  html`<ul class="failure-details">${error.details.map(
-    ({ path, message }) => html`<li><code>${path}</code><span>${message}</span></li>`,
-  )}</ul>`
-}<p class="sub">Error code <code>${error.code}</code></p>`
+    ? html`${
+        error.details.length > 0
+          ? html`<ul class="failure-details">${error.details.map(
+              ({ path, message }) => html`<li><code>${path}</code><span>${message}</span></li>`,
+            )}</ul>`
+          : html`<p class="failure-message">${error.message}</p>`
+      }<p class="sub">Error code <code>${error.code}</code></p>`
     : html`<p>No reason was given.</p>`
 }
 <p>${advice(status, error?.retryable ?? false)}</p></section>`;
