@@ -224,5 +224,10 @@ function retryIn(milliseconds: number, reason: string): RetryLater {
 
 /** For the log. The rest of an address may be a receiver's password. */
 function about({ url, event }: DeliverMessage): Record<string, unknown> {
-  return { webhook_id: event.webhook_id, type: event.type, job_id: event.job.id, host: URL.canParse(url) ? new URL(url).host : null };
+  return {
+    webhook_id: event.webhook_id,
+    type: event.type,
+    job_id: event.job.id,
+    host: URL.canParse(url) ? new URL(url).host : null,
+  };
 }
