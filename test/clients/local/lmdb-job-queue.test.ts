@@ -73,6 +73,26 @@ describe('LMDB job queue', () => {
     expect(await take(2)).toEqual(['a1', 'b1']);
   });
 
+  test('a group whose work is done at once lets the others have their turn', async () => {
+    const groups = ['a', 'b', 'c'];
+    await queue.send(groups.flatMap((group) => [0, 1].map((i) => ({ body: `${group}${i}`, group }))));
+    const order: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      const [message] = await queue.receive({ max: 1, visibilitySeconds: 600 });
+      order.push(message?.body ?? '');
+      await queue.delete([message?.receipt ?? '']);
+    }
+    expect(order).toEqual(['a0', 'b0', 'c0', 'a1', 'b1', 'c1']);
+  });
+
+  test('who comes too late to keep a message longer does not hide it from others', async () => {
+    await queue.send([{ body: 'a' }]);
+    const [message] = await queue.receive({ max: 1, visibilitySeconds: 10 });
+    time += 10_000;
+    await queue.changeVisibility(message?.receipt ?? '', 600);
+    expect(await take()).toEqual(['a']);
+  });
+
   test('messages without a group are not those of a group without a name', async () => {
     await queue.send([{ body: 'none' }, { body: 'empty', group: '' }]);
     const messages = await queue.receive({ max: 10, visibilitySeconds: 600 });
