@@ -278,6 +278,7 @@ class JobRun {
           this.watch.enter(event.phase);
           break;
         case 'step':
+          log('A step is done', { step: event.step, total_steps: event.totalSteps });
           this.saveIfDue(attempt);
           break;
         case 'frames':

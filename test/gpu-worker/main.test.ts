@@ -23,7 +23,7 @@ function signalAfterAStep(signal: NodeJS.Signals) {
 }
 
 const EVERY_STEP = { [env.CHECKPOINT_SECONDS]: '0' };
-const LONG = { input: { steps: 40 } };
+const LONG = { input: { steps: 60, num_frames: 33, width: 96, height: 96 } };
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s saves the progress, ends with 75, and the next attempt makes the same video',
