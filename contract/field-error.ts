@@ -41,7 +41,7 @@ export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number') return String(value);
   if (Array.isArray(value) && value.length > 0) return `a list of ${value.length}`;
-  return cut(JSON.stringify(value) ?? String(value));
+  return cut(visible(JSON.stringify(value) ?? String(value)));
 }
 
 function errorsOfIssue(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknown, root: string): FieldError[] {
@@ -92,10 +92,18 @@ function pathText(path: PropertyKey[], root: string): string {
     .map((part, i) => {
       if (typeof part === 'number') return `[${part}]`;
       const key = String(part);
-      if (!PLAIN_KEY.test(key)) return `[${cut(JSON.stringify(key))}]`;
+      if (!PLAIN_KEY.test(key)) return `[${cut(visible(JSON.stringify(key)))}]`;
       return i === 0 ? key : `.${key}`;
     })
     .join('');
+}
+
+/** JSON leaves some characters as they are that a terminal obeys or nobody sees: they are escaped as well. */
+function visible(json: string): string {
+  return json.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0)!.toString(16);
+    return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`;
+  });
 }
 
 /** Never between the halves of a surrogate pair. */

@@ -188,7 +188,7 @@ function nestingDepth(text: string): number {
 /** The parser quotes the text it stumbled over. */
 function onOneLine(reason: string): string {
   return reason
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
     .replace(/\.$/, '')
     .trim();
 }

@@ -149,7 +149,7 @@ function reasonOf({ statusReason, attempts }: BatchJob): string {
 
 function oneLine(text: string): string {
   return text
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
     .trim()
     .replace(/\s*\.$/, '')
     .slice(0, MAX_REASON_LENGTH);

@@ -191,6 +191,12 @@ describe('as much of it as fits', () => {
   ])('%s', (_name, text) => expectNamedOutcome(Buffer.from(text)));
 });
 
+test.each(['\u007f', '\u0085', '\u202e', '\u2028', '\u{e0001}'])('an invisible character is shown: %j', (character) => {
+  const bytes = asJson({ [`a${character}`]: 1, model: character });
+  expectNamedOutcome(bytes);
+  expect(() => parseManifest(bytes)).toThrow(/^(?!.*[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u);
+});
+
 test('nothing that a manifest says reaches the prototypes', () => {
   expectNamedOutcome(Buffer.from('{"__proto__": {"polluted": true}, "metadata": {"__proto__": {"polluted": true}}}'));
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
