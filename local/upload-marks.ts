@@ -2,7 +2,9 @@
  * Which state of each job.json has been announced, so that neither a restart nor a repeated look announces it once more, and so
  * that one deleted while nobody looked is noticed.
  */
+
 import type { LmdbDatabase, LmdbStore } from '../clients/local/lmdb-store';
+import { parseUploadKey } from '../contract/keys';
 
 export class UploadMarks {
   private readonly db: LmdbDatabase<string>;
@@ -25,5 +27,10 @@ export class UploadMarks {
 
   keys(): string[] {
     return [...this.db.getKeys()].map(([key]) => key as string);
+  }
+
+  /** Those of one tenant, or of all for ''. */
+  keysUnder(tenant: string): string[] {
+    return this.keys().filter((key) => tenant === '' || parseUploadKey(key)?.tenant === tenant);
   }
 }

@@ -1,17 +1,17 @@
 /**
- * Turns what happens to job.json files in the uploads folder into the events that S3 would send to the queue `intake`. chokidar only
+ * Turns what happens to job.json files in the uploads folder into the events that S3 would send to the queue `intake`. The watch only
  * says where to look; what is announced follows from the file as it is and the mark of what was announced before. So it does not
  * matter whether a change was seen, seen twice, or happened while nobody watched: `sync` looks everywhere.
  */
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
 import type { JobQueue } from '../clients/job-queue';
 import type { UploadEvent } from '../contract/events';
-import { manifestKey, parseUploadKey } from '../contract/keys';
+import { parseUploadKey, UPLOADS_PREFIX } from '../contract/keys';
 import { MAX_MANIFEST_BYTES } from '../contract/limits';
 import { MANIFEST_FILE_NAME } from '../contract/manifest';
+import { FolderWatch } from './folder-watch';
 import { objectCreated, objectDeleted } from './upload-event';
 import type { UploadMarks } from './upload-marks';
 
@@ -28,14 +28,15 @@ export interface UploadWatcherOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** sets/<tenant>/<set>/job.json */
-const MANIFEST_DEPTH = 4;
+/** sets/<tenant>/<set> */
+const SET_DEPTH = 2;
+const SETS_FOLDER = UPLOADS_PREFIX.replace(/\/$/, '');
 /** Files looked at at the same time in a `sync`. */
 const LOOKS_AT_ONCE = 32;
 
 export class UploadWatcher {
   private readonly options: Required<UploadWatcherOptions>;
-  private watcher: FSWatcher | null = null;
+  private readonly watch: FolderWatch;
   /** The last look at each file, so that there is one at a time. */
   private readonly looks = new Map<string, Promise<void>>();
   /** Files that may still be written: their state when they were last looked at, and since when (ms) they have it. */
@@ -43,22 +44,18 @@ export class UploadWatcher {
 
   constructor(options: UploadWatcherOptions) {
     this.options = { settleMs: 2000, now: () => new Date(), onError: () => {}, ...options };
+    this.watch = new FolderWatch({
+      folder: this.setsFolder,
+      depth: SET_DEPTH,
+      onChange: (names) => this.notice(names),
+      onError: this.options.onError,
+    });
   }
 
   /** Returns when every change from now on will be seen, and every earlier one has been announced. */
   async start(): Promise<void> {
-    const { folder, onError } = this.options;
-    await mkdir(path.join(folder, 'sets'), { recursive: true });
-    const watcher = watch(folder, {
-      ignored: (file, stats) => this.isIgnored(file, stats),
-      ignoreInitial: true,
-      followSymlinks: false,
-    });
-    this.watcher = watcher;
-    watcher.on('all', (_, file) => this.notice(file));
-    watcher.on('error', onError);
-    // What is there already need not wait until ten thousand folders are watched.
-    await Promise.all([this.sync(), new Promise<void>((resolve) => watcher.once('ready', () => resolve()))]);
+    await mkdir(this.setsFolder, { recursive: true });
+    await this.watch.start();
     await this.sync();
   }
 
@@ -73,34 +70,28 @@ export class UploadWatcher {
   }
 
   async stop(): Promise<void> {
-    await this.watcher?.close();
+    await this.watch.close();
     for (const { timer } of this.unsettled.values()) clearTimeout(timer);
     this.unsettled.clear();
     await Promise.all(this.looks.values());
   }
 
-  private isIgnored(file: string, stats?: Stats): boolean {
-    const parts = path.relative(this.options.folder, file).split(path.sep);
-    if (parts[0] === '') return false;
-    if (parts[0] !== 'sets' || parts.length > MANIFEST_DEPTH) return true;
-    if (parts.length === MANIFEST_DEPTH) return parts[MANIFEST_DEPTH - 1] !== MANIFEST_FILE_NAME;
-    return stats !== undefined && !stats.isDirectory();
+  private get setsFolder(): string {
+    return path.join(this.options.folder, SETS_FOLDER);
   }
 
-  private notice(file: string): void {
-    const key = path.relative(this.options.folder, file).split(path.sep).join('/');
-    const parsed = parseUploadKey(key);
-    if (parsed?.file === MANIFEST_FILE_NAME) void this.lookInTurn(key);
+  private notice([tenant = '', set = '', file = MANIFEST_FILE_NAME]: readonly string[]): void {
+    if (file !== MANIFEST_FILE_NAME) return;
+    // A tenant's whole folder that was moved away takes its manifests along.
+    const keys = set === '' ? this.options.marks.keysUnder(tenant) : [keyOf(tenant, set)];
+    for (const key of keys) if (parseUploadKey(key)) void this.lookInTurn(key);
   }
 
   private async manifestKeys(): Promise<string[]> {
-    const sets = path.join(this.options.folder, 'sets');
     const keys: string[] = [];
-    for (const tenant of await folderNames(sets)) {
-      for (const set of await folderNames(path.join(sets, tenant))) {
-        const key = `sets/${tenant}/${set}/${MANIFEST_FILE_NAME}`;
-        if (parseUploadKey(key)) keys.push(manifestKey(tenant, set));
-      }
+    for (const tenant of await folderNames(this.setsFolder)) {
+      const sets = await folderNames(path.join(this.setsFolder, tenant));
+      keys.push(...sets.map((set) => keyOf(tenant, set)).filter((key) => parseUploadKey(key)));
     }
     return keys;
   }
@@ -160,6 +151,11 @@ export class UploadWatcher {
     const group = parseUploadKey(event.detail.object.key)?.tenant;
     await this.options.queue.send([{ body: JSON.stringify(event), ...(group !== undefined && { group }) }]);
   }
+}
+
+/** Unlike `manifestKey`, of any two names. */
+function keyOf(tenant: string, set: string): string {
+  return `${SETS_FOLDER}/${tenant}/${set}/${MANIFEST_FILE_NAME}`;
 }
 
 /** Null when there is no regular file: behind a link is nothing. */
