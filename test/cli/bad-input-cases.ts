@@ -2,7 +2,16 @@
  * Every kind of bad input, as a change to a set and a model directory that are good. The test runs the command on each, and
  * docs/errors.md is the table of what it says.
  */
-import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeRandomModel } from '../random-model';
@@ -213,9 +222,16 @@ export const SECTIONS: readonly Section[] = [
         rmSync(path.join(set, 'side.png'));
         mkdirSync(path.join(set, 'side.png'));
       }),
+      file('A symbolic link in place of a file', (set) => {
+        renameSync(path.join(set, 'side.png'), path.join(set, 'elsewhere.png'));
+        symlinkSync('elsewhere.png', path.join(set, 'side.png'));
+      }),
       image('Empty file', () => Buffer.alloc(0)),
       image('Text with the name of an image', () => Buffer.from('not an image')),
       image('GIF with the name of a PNG', () => solid(64, 64).gif().toBuffer()),
+      image('SVG that refers to another host, with the name of a PNG', () =>
+        Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="http://169.254.169.254/"/></svg>'),
+      ),
       image('Truncated PNG', async () => (await noisy().png().toBuffer()).subarray(0, 1000)),
       image('Truncated JPEG', async () => (await noisy().jpeg().toBuffer()).subarray(0, 3000), 'side.jpg'),
       image('Truncated WebP', async () => (await noisy().webp().toBuffer()).subarray(0, 1000), 'side.webp'),
