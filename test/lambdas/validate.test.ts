@@ -457,6 +457,16 @@ describe('job.json deleted', () => {
     ]);
   });
 
+  test('and uploaded again while the deletion is handled: a further run, though the cancel came last', async () => {
+    const first = await submitted();
+    context.clock.move(1);
+    const uploadedAgainAt = context.now();
+    context.clock.move(1);
+    await context.ledger.change(first.job.id, () => ({ status: 'canceled' }));
+    await created(uploadedAgainAt);
+    expect((await jobsOfSet()).map(({ job }) => job.status)).toEqual(['canceled', 'queued']);
+  });
+
   test('and uploaded again before the deletion is handled: the job goes on', async () => {
     const job = await submitted();
     context.clock.move(1);
