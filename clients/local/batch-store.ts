@@ -124,7 +124,10 @@ export class BatchStore {
   }
 
   /** The jobs whose turn it is become STARTING: at most `count`, none when none waits. */
-  takeNext(count: number, now: Date): Promise<LocalBatchJob[]> {
+  async takeNext(count: number, now: Date): Promise<LocalBatchJob[]> {
+    // Looking costs little; a transaction, and calling everybody back, would go on for ever in a scheduler that looks when called.
+    this.db.resetReadTxn();
+    if (!this.firstTurn()) return [];
     return this.write(() => {
       const jobs: LocalBatchJob[] = [];
       for (let turn = this.firstTurn(); turn && jobs.length < count; turn = this.firstTurn()) {
