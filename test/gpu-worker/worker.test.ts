@@ -310,6 +310,16 @@ test('images that are gone or have changed since validation fail the job by name
   });
 });
 
+test('a job that fails after it was resumed leaves no checkpoint', async () => {
+  const id = await home.addJob({ input: { steps: 30 } });
+  await stopAfter(id, 2);
+  expect(await home.results(id)).toEqual(['checkpoint/state.mv2id', 'job.json']);
+  const { job } = await home.record(id);
+  await home.ports.buckets.uploads.delete(uploadKey(job.tenant, job.set, 'side.png'));
+  expect((await home.run(id)).exit).toBe(64);
+  expect(await home.results(id)).toEqual(['job.json']);
+});
+
 test('a model that is not there, or not whole, fails the job', async () => {
   const missing = await home.addJob({ manifest: { model: 'nobody' } });
   expect((await home.run(missing)).exit).toBe(64);
