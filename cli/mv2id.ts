@@ -74,8 +74,6 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
   addServiceCommands(program, streams, setExitCode);
   addWebhookCommands(program, {
     streams,
-    withPorts: (_options, run) => withService(program.opts<ProfileOptions>(), ({ ports }) => run(ports)),
-    // They are the program's, and stand anywhere on the command line.
-    withProfileOptions: (command) => command,
+    withPorts: (run) => withService(program.opts<ProfileOptions>(), ({ ports }) => run(ports)),
   });
 }

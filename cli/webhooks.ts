@@ -2,40 +2,31 @@
 import type { Command } from 'commander';
 import type { Ports } from '../clients/ports';
 import { UsageError } from './exit-code';
-import type { ProfileOptions } from './profile';
 import type { Streams } from './streams';
 import { type DeliveriesOptions, showDeliveries } from './webhooks/deliveries';
 import { enableEndpoint } from './webhooks/enable';
 import { type ListenOptions, listenForWebhooks } from './webhooks/listen';
-import { redeliverWebhooks } from './webhooks/redeliver';
+import { type RedeliverOptions, redeliverWebhooks } from './webhooks/redeliver';
 import { retireSecret, rotateSecret, showSecrets } from './webhooks/secrets';
+import { wholeNumber } from './whole-number';
 
 export interface WebhookCommandOptions {
   readonly streams: Streams;
   /** Opens the profile's deployment for as long as `run` lasts. */
-  withPorts(options: ProfileOptions, run: (ports: Ports) => Promise<void>): Promise<void>;
-  /** Adds --profile and its companions to a command. */
-  withProfileOptions(command: Command): Command;
+  withPorts(run: (ports: Ports) => Promise<void>): Promise<void>;
 }
 
-interface ListenArguments extends ListenOptions, ProfileOptions {
+interface ListenArguments extends ListenOptions {
   readonly secret?: string;
-}
-
-interface RedeliverArguments extends ProfileOptions {
-  readonly job?: string;
-  readonly allDead?: boolean;
 }
 
 const DEFAULT_PORT = 4321;
 
 /** Adds `webhooks` and its commands to `program`. */
-export function addWebhookCommands(program: Command, options: WebhookCommandOptions): void {
-  const { streams, withPorts, withProfileOptions } = options;
+export function addWebhookCommands(program: Command, { streams, withPorts }: WebhookCommandOptions): void {
   const webhooks = program.command('webhooks').description('Webhooks: receive, look into, send again.');
-  const command = (nameAndArguments: string) => withProfileOptions(webhooks.command(nameAndArguments));
-
-  command('listen')
+  webhooks
+    .command('listen')
     .description('Receive webhooks on this machine, verify them, and print one line an event, until Ctrl-C.')
     .option('--port <n>', 'where to listen, on 127.0.0.1', wholeNumber('--port', 0, 65_535), DEFAULT_PORT)
     .option('--secret <whsec>', "what to verify with (default: the profile's live secrets)")
@@ -43,40 +34,43 @@ export function addWebhookCommands(program: Command, options: WebhookCommandOpti
     .option('--fail <n>', 'answer the first n with 503, to see them come again', wholeNumber('--fail', 0, 1000), 0)
     .option('--json', 'print whole bodies, one a line')
     .action(async ({ secret, ...listen }: ListenArguments) => {
-      if (secret !== undefined) return listenForWebhooks(async () => [requireSecret(secret)], listen, streams);
-      return withPorts(listen, ({ secrets }) => listenForWebhooks(() => secrets.live(), listen, streams));
+      const given = secret === undefined ? null : [requireSecret(secret)];
+      if (given) return listenForWebhooks(async () => given, listen, streams);
+      return withPorts(({ secrets }) => listenForWebhooks(() => secrets.live(), listen, streams));
     });
-  command('deliveries')
+  webhooks
+    .command('deliveries')
     .description('How webhooks went: the newest, or those of one job.')
     .option('--job <job>', 'job id or its beginning')
     .option('--limit <n>', 'how many at most', wholeNumber('--limit', 1, 10_000), 50)
     .option('--json', 'every try of each')
-    .action((deliveries: DeliveriesOptions & ProfileOptions) =>
-      withPorts(deliveries, (ports) => showDeliveries(ports, deliveries, streams)),
-    );
-  command('redeliver')
+    .action((deliveries: DeliveriesOptions) => withPorts((ports) => showDeliveries(ports, deliveries, streams)));
+  webhooks
+    .command('redeliver')
     .description('Send webhooks again, under their old ids.')
     .argument('[webhook id]', 'one webhook, delivered or not')
     .option('--job <job>', 'what was not delivered of a job: its id or the beginning of it')
     .option('--all-dead', 'everything that was given up')
-    .action((webhookId: string | undefined, { job, allDead, ...profile }: RedeliverArguments) =>
-      withPorts(profile, (ports) => redeliverWebhooks(ports, { webhookId, job, allDead }, streams)),
+    .action((webhookId: string | undefined, options: Omit<RedeliverOptions, 'webhookId'>) =>
+      withPorts((ports) => redeliverWebhooks(ports, { ...options, webhookId }, streams)),
     );
-  command('secret')
+  webhooks
+    .command('secret')
     .description('Print the live signing secrets, the newest first.')
-    .action((profile: ProfileOptions) => withPorts(profile, (ports) => showSecrets(ports, streams)));
-  command('rotate-secret')
+    .action(() => withPorts((ports) => showSecrets(ports, streams)));
+  webhooks
+    .command('rotate-secret')
     .description('Make a new signing secret; the one before it stays live as well.')
-    .action((profile: ProfileOptions) => withPorts(profile, (ports) => rotateSecret(ports, streams)));
-  command('retire-secret')
+    .action(() => withPorts((ports) => rotateSecret(ports, streams)));
+  webhooks
+    .command('retire-secret')
     .description('End a rotation: only the newest secret stays live.')
-    .action((profile: ProfileOptions) => withPorts(profile, (ports) => retireSecret(ports, streams)));
-  command('enable')
+    .action(() => withPorts((ports) => retireSecret(ports, streams)));
+  webhooks
+    .command('enable')
     .description('Send webhooks again to an address that answered 410 Gone.')
     .argument('<url>')
-    .action((url: string, profile: ProfileOptions) =>
-      withPorts(profile, (ports) => enableEndpoint(ports, url, streams)),
-    );
+    .action((url: string) => withPorts((ports) => enableEndpoint(ports, url, streams)));
 }
 
 /** @throws UsageError, which does not repeat what might be a secret. */
@@ -85,12 +79,4 @@ function requireSecret(text: string): string {
   throw new UsageError(
     '--secret must be a signing secret ("whsec_" and 24 to 64 bytes in base64), got something else.',
   );
-}
-
-function wholeNumber(name: string, least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new UsageError(`${name} must be a whole number from ${least} to ${most}, got ${text}.`);
-  };
 }
