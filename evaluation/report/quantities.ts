@@ -10,13 +10,16 @@ export function durationText(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+const BYTE_UNITS = ['kB', 'MB', 'GB', 'TB'];
+
 /** 20996 -> "21.0 kB" */
 export function byteText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
-  const value = bytes / 1000 ** power;
-  return `${value.toFixed(value < 9.995 ? 2 : 1)} ${units[power - 1]}`;
+  let value = bytes / 1000;
+  let unit = 0;
+  // What would be rounded to 1000.0 is one of the next unit.
+  for (; value >= 999.95 && unit < BYTE_UNITS.length - 1; unit++) value /= 1000;
+  return `${value.toFixed(value < 9.995 ? 2 : 1)} ${BYTE_UNITS[unit]}`;
 }
 
 /** Three significant digits, without trailing zeros: 0.5, 1.23, 1240. */

@@ -12,7 +12,7 @@ import { type Job, JobSchema } from '../../contract/job';
 import { jobId, manifestKey, resultKey, uploadKey } from '../../contract/keys';
 import { type EmulatedAws, startEmulatedAws } from '../emulators/aws-deployment';
 import { manifest, writeJob, writeReferenceSet } from '../reference-set';
-import { run } from './command';
+import { run, runProcess } from './command';
 import { failJob, finishJob, startJob, takeJob } from './played-service';
 
 const TENANT = 'acme';
@@ -116,7 +116,8 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     ['failed for the input', 64, (id: Job['id']) => failJob(ports, id, 'invalid_image')],
     ['failed', 70, (id: Job['id']) => failJob(ports, id, 'worker_ended_early')],
   ])('submit --wait shows a job that %s, and ends with code %d', async (_what, exitCode, end) => {
-    const waiting = submit('--wait', '--json');
+    const args = ['submit', set, '--tenant', TENANT, '--wait', '--json', '--profile', profile];
+    const waiting = runProcess(args, { ...process.env, ...aws.env, HOME: folder });
     const record = await untilUploaded(() => takeJob(ports, TENANT, name));
     await startJob(ports, record.job.id);
     await end(record.job.id);
