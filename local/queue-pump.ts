@@ -22,12 +22,13 @@ export interface QueuePumpOptions {
   readonly visibilitySeconds?: number;
   /** How long one request waits for a message, 0 to 20; bounds how long `stop` takes. 1 unless given. */
   readonly waitSeconds?: number;
+  /** Before the queue is asked again after it failed: 1,000. */
+  readonly pauseAfterErrorMs?: number;
   /** Told about what went wrong and is tried again. */
   readonly onError?: (error: unknown) => void;
 }
 
 const MOST_MESSAGES = 10;
-const PAUSE_AFTER_ERROR_MS = 1000;
 
 export class QueuePump {
   private readonly options: Required<QueuePumpOptions>;
@@ -36,7 +37,7 @@ export class QueuePump {
   private isStopped = false;
 
   constructor(options: QueuePumpOptions) {
-    this.options = { visibilitySeconds: 5, waitSeconds: 1, onError: () => {}, ...options };
+    this.options = { visibilitySeconds: 5, waitSeconds: 1, pauseAfterErrorMs: 1000, onError: () => {}, ...options };
   }
 
   start(): void {
@@ -51,7 +52,7 @@ export class QueuePump {
   }
 
   private async poll(): Promise<void> {
-    const { queue, batchSize, concurrency, visibilitySeconds, waitSeconds, onError } = this.options;
+    const { queue, batchSize, concurrency, visibilitySeconds, waitSeconds, pauseAfterErrorMs, onError } = this.options;
     while (!this.isStopped) {
       const free = concurrency - this.calls.size;
       if (free <= 0) {
@@ -64,7 +65,7 @@ export class QueuePump {
         for (let at = 0; at < messages.length; at += batchSize) this.startCall(messages.slice(at, at + batchSize));
       } catch (error) {
         onError(error);
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_AFTER_ERROR_MS));
+        await new Promise((resolve) => setTimeout(resolve, pauseAfterErrorMs));
       }
     }
   }

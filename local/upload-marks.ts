@@ -3,8 +3,11 @@
  * that one deleted while nobody looked is noticed.
  */
 
-import type { LmdbDatabase, LmdbStore } from '../clients/local/lmdb-store';
+import { keysUnder, type LmdbDatabase, type LmdbStore } from '../clients/local/lmdb-store';
 import { parseUploadKey } from '../contract/keys';
+
+/** LMDB gives a key of one part back as that part alone. */
+const MARK = 'mark';
 
 export class UploadMarks {
   private readonly db: LmdbDatabase<string>;
@@ -14,23 +17,23 @@ export class UploadMarks {
   }
 
   get(key: string): string | null {
-    return this.db.get([key]) ?? null;
+    return this.db.get([MARK, key]) ?? null;
   }
 
   async set(key: string, state: string): Promise<void> {
-    await this.store.change(() => void this.db.put([key], state));
+    await this.store.change(() => void this.db.put([MARK, key], state));
   }
 
   async remove(key: string): Promise<void> {
-    await this.store.change(() => void this.db.remove([key]));
+    await this.store.change(() => void this.db.remove([MARK, key]));
   }
 
   keys(): string[] {
-    return [...this.db.getKeys()].map(([key]) => key as string);
+    return [...this.db.getKeys(keysUnder([MARK]))].map(([, key]) => key as string);
   }
 
-  /** Those of one tenant, or of all for ''. */
-  keysUnder(tenant: string): string[] {
-    return this.keys().filter((key) => tenant === '' || parseUploadKey(key)?.tenant === tenant);
+  /** Those of one tenant. */
+  keysOf(tenant: string): string[] {
+    return this.keys().filter((key) => parseUploadKey(key)?.tenant === tenant);
   }
 }

@@ -83,7 +83,7 @@ export class UploadWatcher {
   private notice([tenant = '', set = '', file = MANIFEST_FILE_NAME]: readonly string[]): void {
     if (file !== MANIFEST_FILE_NAME) return;
     // A tenant's whole folder that was moved away takes its manifests along.
-    const keys = set === '' ? this.options.marks.keysUnder(tenant) : [keyOf(tenant, set)];
+    const keys = set === '' ? this.options.marks.keysOf(tenant) : [keyOf(tenant, set)];
     for (const key of keys) if (parseUploadKey(key)) void this.lookInTurn(key);
   }
 
