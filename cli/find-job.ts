@@ -15,13 +15,13 @@ const MAX_NAMED = 5;
 /** @throws UsageError when no job or more than one is meant. */
 export async function findJob({ jobs, buckets }: Pick<Ports, 'jobs' | 'buckets'>, text: string): Promise<JobRecord> {
   const start = text.startsWith(PREFIX) ? text : `${PREFIX}${text}`;
-  if (!ID_START.test(start)) throw new UsageError(`The job must be a job id or its beginning, got ${text}.`);
+  if (!ID_START.test(start)) throw new UsageError(`job must be a job id or its beginning, got ${text}.`);
   const [id, ...more] = start.length === ID_LENGTH ? [start] : await idsWith(buckets.results, start);
   if (more.length > 0) {
-    throw new UsageError(`The job must be named by more of its id, got ${text} (${[id, ...more].join(', ')}).`);
+    throw new UsageError(`job must be named by more of its id, got ${text} (${[id, ...more].join(', ')}).`);
   }
   const record = id === undefined ? null : await jobs.get(id);
-  if (!record) throw new UsageError(`The job must be one of this deployment, got ${text}.`);
+  if (!record) throw new UsageError(`job must be the id of a job of this deployment, got ${text}.`);
   return record;
 }
 

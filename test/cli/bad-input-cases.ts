@@ -103,6 +103,11 @@ function command(title: string, more: readonly string[]): BadInput {
   return { title, exitCode: 64, spoil: () => ({ more }) };
 }
 
+/** Another command than generate, on a deployment whose home is the folder of the set. */
+function service(title: string, args: (lab: Lab) => readonly string[]): BadInput {
+  return { title, exitCode: 64, spoil: (lab) => ({ args: [...args(lab), '--home', lab.set] }) };
+}
+
 function editJson(file: string, change: (json: Loose) => void): void {
   const json: Loose = JSON.parse(readFileSync(file, 'utf8'));
   change(json);
@@ -330,6 +335,52 @@ export const SECTIONS: readonly Section[] = [
         exitCode: 64,
         spoil: ({ set, model: dir }) => ({ args: ['generate', set, '--model', dir, '--out', `${set}/front.png`] }),
       },
+    ],
+  },
+  {
+    title: 'The commands of the service',
+    cases: [
+      { title: 'Unknown command', exitCode: 64, spoil: () => ({ args: ['render'] }) },
+      {
+        title: 'Unknown profile',
+        exitCode: 64,
+        spoil: () => ({ args: ['status', '--profile', 'prod'] }),
+      },
+      {
+        title: '--home with the profile of another place',
+        exitCode: 64,
+        spoil: ({ set }) => ({ args: ['status', '--profile', 'prod', '--home', set] }),
+      },
+      {
+        title: 'A home that nobody has served',
+        exitCode: 64,
+        spoil: ({ set }) => ({ args: ['status', '--home', `${set}/none`] }),
+      },
+      {
+        title: 'A home that is a file',
+        exitCode: 64,
+        spoil: ({ set }) => ({ args: ['list', '--home', `${set}/front.png`] }),
+      },
+      service('No job id', () => ['status', 'job-1']),
+      service('Unknown job', () => ['status', `job-${'a'.repeat(26)}`]),
+      service('Cancel without a job', () => ['cancel']),
+      service('Results of an unknown job', ({ out }) => ['results', 'job-abc', '--out', out]),
+      service('Unknown state', () => ['list', '--status', 'done']),
+      service('List of none', () => ['list', '--limit', '0']),
+      service('Submit of no folder', ({ set }) => ['submit', `${set}/none`]),
+      service('Tenant that cannot be a name', ({ set }) => ['submit', set, '--tenant', 'Acme/../x']),
+      service('Set that cannot be a name', ({ set }) => ['submit', set, '--set', '-']),
+      service('Webhook in plain http', ({ set }) => ['submit', set, '--webhook', 'http://example.com/hook']),
+      {
+        title: 'Submit of a set with a missing image',
+        exitCode: 64,
+        spoil({ set }) {
+          rmSync(path.join(set, 'side.png'));
+          return { args: ['submit', set, '--home', set] };
+        },
+      },
+      service('Serve on no port', () => ['serve', '--port', '70000']),
+      service('Serve with no slots', () => ['serve', '--slots', '0']),
     ],
   },
   {

@@ -18,10 +18,14 @@ One line on stderr for each thing that is wrong, naming the field or the file; e
 call fails again), 70 where the machine or the program is, 130 after Ctrl-C. Nothing is left in the out folder. A stack trace is
 printed only with \`MV2ID_DEBUG=1\`.
 
+The commands of the service say the same of a set before they send anything; what only the service can find out stands in the
+\`error\` of the job object, in the same words ([job.md](job.md)).
+
 SET, MODEL and OUT stand for the folders of the call \`mv2id generate SET --model MODEL --out OUT\`. This page is written by
 \`test/cli/bad-input.test.ts\`, which runs every row.
 `;
 
+const homeOfUser = process.env.HOME;
 let folder: string;
 let good: Lab;
 
@@ -30,8 +34,13 @@ beforeAll(async () => {
   good = { set: path.join(folder, 'set'), model: path.join(folder, 'model'), out: path.join(folder, 'out') };
   await writeReferenceSet(good.set);
   writeRandomModel(good.model);
+  // Where somebody's own profiles may lie.
+  process.env.HOME = folder;
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  process.env.HOME = homeOfUser;
+  rmSync(folder, { recursive: true });
+});
 
 test('the good set of these cases is good', async () => {
   const { exitCode, stderr, lab } = await run({ title: 'none', exitCode: 64, spoil: () => ({}) });

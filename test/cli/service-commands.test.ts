@@ -147,7 +147,7 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     await takeJob(ports, TENANT, name);
     const { exitCode, stderr } = await command('status', 'job-');
     expect(exitCode).toBe(64);
-    expect(stderr).toBe('mv2id: The job must be a job id or its beginning, got job-.\n');
+    expect(stderr).toBe('mv2id: job must be a job id or its beginning, got job-.\n');
     const other = `${id.slice(0, -1)}${id.endsWith('a') ? 'b' : 'a'}` as Job['id'];
     await ports.buckets.results.put(resultKey(other, 'job.json'), '{}');
     const shared = await command('status', id.slice(0, -1));
