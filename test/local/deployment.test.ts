@@ -1,0 +1,194 @@
+/** The deployment with workers that do nothing: how its parts are wired, started and stopped. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { IdleRunner } from '../../bench/orchestration/idle-runner';
+import { putIdleModel, smallImage, uploadSet } from '../../bench/orchestration/sets';
+import { WebhookReceiver } from '../../bench/orchestration/webhook-receiver';
+import { JobLedger } from '../../clients/job-ledger';
+import type { LocalBatchJob } from '../../clients/local/batch-store';
+import { isTerminal, type JobState } from '../../contract/job';
+import type { JobRecord } from '../../contract/job-record';
+import { JOB_FILE_NAME, manifestKey, resultKey } from '../../contract/keys';
+import { type DeploymentOptions, type RunningDeployment, startDeployment } from '../../local/deployment';
+import { HomeIsServed } from '../../local/serve-lock';
+import { temporaryHome, until } from './home';
+import { ManualRunner } from './manual-runner';
+
+const deployments: RunningDeployment[] = [];
+const receivers: WebhookReceiver[] = [];
+const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
+
+afterEach(async () => {
+  for (const deployment of deployments.splice(0)) await deployment.stop();
+  for (const receiver of receivers.splice(0)) await receiver.close();
+});
+
+async function start(options: Partial<DeploymentOptions> = {}): Promise<RunningDeployment> {
+  const deployment = await startDeployment({
+    home: temporaryHome().folder,
+    page: { port: 0 },
+    log: SILENT,
+    runner: (ports) => new IdleRunner(new JobLedger(ports)),
+    ...options,
+  });
+  deployments.push(deployment);
+  await putIdleModel(deployment.ports);
+  return deployment;
+}
+
+async function receive({ ports }: RunningDeployment): Promise<WebhookReceiver> {
+  const receiver = await WebhookReceiver.open(() => ports.secrets.live());
+  receivers.push(receiver);
+  return receiver;
+}
+
+async function jobOf({ ports }: RunningDeployment, tenant: string, set: string): Promise<JobRecord | null> {
+  return (await ports.jobs.query('by_set', `${tenant}/${set}`)).records[0] ?? null;
+}
+
+const reaches = (deployment: RunningDeployment, set: string, wanted: JobState) =>
+  until(async () => {
+    const record = await jobOf(deployment, 'studio', set);
+    return record?.job.status === wanted && record;
+  });
+
+test('from the upload to a verified webhook, with the job object in the results', async () => {
+  const deployment = await start();
+  const receiver = await receive(deployment);
+  const ended = receiver.jobsEnded(1);
+  await uploadSet(deployment.ports, { tenant: 'studio', set: 'ada', image: await smallImage(), webhook: receiver.url });
+  await ended;
+  const record = await jobOf(deployment, 'studio', 'ada');
+  expect(record?.job).toMatchObject({ status: 'succeeded', tenant: 'studio', set: 'ada' });
+  expect([...receiver.terminal]).toEqual([[record?.id, new Map([[`evt_${record?.id}_succeeded`, 1]])]]);
+  const published = await until(async () => {
+    const object = await deployment.ports.buckets.results.get(resultKey(record!.id, JOB_FILE_NAME));
+    const job = object && JSON.parse(Buffer.from(object.body).toString('utf8'));
+    return job?.attempts[0]?.stopped_at && job;
+  });
+  expect(published).toMatchObject({ status: 'succeeded', attempts: [{ number: 1, capacity: 'local' }] });
+});
+
+test('one job does not wait behind a thousand of another tenant', async () => {
+  const order: LocalBatchJob[] = [];
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slots = 4;
+  const deployment = await start({
+    slots,
+    runner: (ports) => {
+      const idle = new IdleRunner(new JobLedger(ports), (job) => order.push(job));
+      const start = idle.start.bind(idle);
+      // The first ones hold the slots until the backlog is there.
+      idle.start = (job) =>
+        order.length < slots ? { exited: gate.then(() => start(job).exited), kill: release } : start(job);
+      return idle;
+    },
+  });
+  const { ports } = deployment;
+  const image = await smallImage();
+  const uploads = Array.from({ length: 1000 }, (_, i) => uploadSet(ports, { tenant: 'many', set: `set-${i}`, image }));
+  await Promise.all(uploads);
+  await until(async () => (await ports.queues.intake.depth()).visible > 500);
+  await uploadSet(ports, { tenant: 'single', set: 'only', image });
+  const single = await until(async () => {
+    const record = await jobOf(deployment, 'single', 'only');
+    return record?.batch_job_id && record;
+  });
+  // Hundreds of the other tenant's have not even been looked at.
+  expect((await ports.queues.intake.depth()).visible).toBeGreaterThan(300);
+  const before = order.length;
+  release();
+  const place = await until(() => order.findIndex(({ name }) => name === single.id) + 1);
+  expect(place - before).toBeLessThanOrEqual(2 * slots);
+  await until(async () => (await jobOf(deployment, 'single', 'only'))?.job.status === 'succeeded');
+});
+
+test('deleting job.json cancels a waiting job and stops a running one', async () => {
+  const runner = new ManualRunner();
+  runner.isObedient = true;
+  const deployment = await start({ runner: () => runner });
+  const { ports } = deployment;
+  const image = await smallImage();
+  await uploadSet(ports, { tenant: 'studio', set: 'runs', image });
+  const running = await until(() => runner.workers[0]);
+  await uploadSet(ports, { tenant: 'studio', set: 'waits', image });
+  await reaches(deployment, 'waits', 'submitted');
+  await ports.buckets.uploads.delete(manifestKey('studio', 'waits'));
+  await ports.buckets.uploads.delete(manifestKey('studio', 'runs'));
+  await reaches(deployment, 'waits', 'canceled');
+  await reaches(deployment, 'runs', 'canceled');
+  await until(() => running.signals.length > 0);
+  expect(runner.workers).toHaveLength(1);
+});
+
+test('a rejected set says why', async () => {
+  const deployment = await start();
+  const receiver = await receive(deployment);
+  await deployment.ports.buckets.uploads.put(
+    manifestKey('studio', 'ada'),
+    JSON.stringify({ schema_version: 1, webhook: receiver.url }),
+  );
+  await receiver.jobsEnded(1);
+  const record = await jobOf(deployment, 'studio', 'ada');
+  expect(record?.job).toMatchObject({ status: 'rejected', error: { code: 'invalid_manifest' } });
+});
+
+test('a second one on the same home is refused and disturbs nobody', async () => {
+  const first = await start();
+  const home = first.ports.home.folder;
+  await expect(startDeployment({ home, page: { port: 0 }, log: SILENT })).rejects.toThrow(HomeIsServed);
+  await uploadSet(first.ports, { tenant: 'studio', set: 'ada', image: await smallImage() });
+  await reaches(first, 'ada', 'succeeded');
+  expect((await fetch(first.url)).status).toBe(200);
+});
+
+test('a start that fails half-way leaves the home free', async () => {
+  const home = temporaryHome().folder;
+  const options = { home, page: { port: 0 }, log: SILENT };
+  await expect(startDeployment({ ...options, slots: 0 })).rejects.toThrow(
+    'slots must be a whole number from 1, got 0.',
+  );
+  await (await startDeployment(options)).stop();
+});
+
+test('what was uploaded, deleted and half done meanwhile is found by the next start', async () => {
+  const runner = new ManualRunner();
+  runner.isObedient = true;
+  const first = await start({ runner: () => runner });
+  const home = first.ports.home;
+  const image = await smallImage();
+  for (const set of ['runs', 'goes']) await uploadSet(first.ports, { tenant: 'studio', set, image });
+  await until(() => runner.workers[0]);
+  await reaches(first, 'goes', 'submitted');
+  await first.stop();
+  deployments.length = 0;
+
+  rmSync(path.join(home.bucket('uploads'), 'sets/studio/goes'), { recursive: true });
+  mkdirSync(path.join(home.bucket('uploads'), 'sets/studio/comes'));
+  writeFileSync(path.join(home.bucket('uploads'), 'sets/studio/comes/job.json'), '{}');
+  const second = await start({ home: home.folder });
+  await reaches(second, 'runs', 'succeeded');
+  await reaches(second, 'goes', 'canceled');
+  await reaches(second, 'comes', 'rejected');
+  const runs = await jobOf(second, 'studio', 'runs');
+  expect(isTerminal(runs!.job.status)).toBe(true);
+  expect(runs?.job.attempts.map(({ number }) => number)).toEqual([1, 2]);
+});
+
+test('a hanging receiver delays no job and no other webhook', async () => {
+  const deployment = await start({ slots: 2 });
+  const hanging = await WebhookReceiver.open(() => new Promise(() => {}));
+  receivers.push(hanging);
+  const receiver = await receive(deployment);
+  const image = await smallImage();
+  const upload = (set: string, webhook: string) =>
+    uploadSet(deployment.ports, { tenant: 'studio', set, image, webhook });
+  await Promise.all(['a', 'b', 'c'].map((set) => upload(set, hanging.url)));
+  for (const set of ['a', 'b', 'c']) await reaches(deployment, set, 'succeeded');
+  await upload('d', receiver.url);
+  await receiver.jobsEnded(1);
+  await hanging.close();
+});
