@@ -30,11 +30,16 @@ export function createProgress(output: ProgressOutput, now = () => performance.n
   let label = '';
   let startedAt = 0;
   let tenth = 0;
-  let hasOpenLine = false;
+  /** What stands on the terminal's last line, which is not ended yet. */
+  let openLine: string | undefined;
 
   const closeLine = () => {
-    if (hasOpenLine) output.write('\n');
-    hasOpenLine = false;
+    if (openLine !== undefined) output.write('\n');
+    openLine = undefined;
+  };
+  const rewriteLine = (text: string) => {
+    openLine = text.slice(0, (output.columns ?? 80) - 1);
+    output.write(`${ERASE_LINE}${openLine}`);
   };
   return {
     begin(next) {
@@ -42,24 +47,21 @@ export function createProgress(output: ProgressOutput, now = () => performance.n
       label = next;
       startedAt = now();
       tenth = 0;
-      output.write(isTerminal ? `${ERASE_LINE}${label} ...` : `${label} ...\n`);
-      hasOpenLine = isTerminal;
+      if (isTerminal) rewriteLine(`${label} ...`);
+      else output.write(`${label} ...\n`);
     },
     update(done, total, unit) {
       const secondsPerUnit = (now() - startedAt) / done;
       const rest = `${done}/${total}  ${seconds(secondsPerUnit)} a ${unit}  ETA ${seconds(secondsPerUnit * (total - done))}`;
       if (isTerminal) {
-        output.write(
-          `${ERASE_LINE}${label} ${bar(done / total)} ${rest}`.slice(0, (output.columns ?? 80) + ERASE_LINE.length - 1),
-        );
+        rewriteLine(`${label} ${bar(done / total)} ${rest}`);
       } else if (Math.floor((10 * done) / total) > tenth) {
         output.write(`${label} ${rest}\n`);
       }
       tenth = Math.floor((10 * done) / total);
     },
     note(line) {
-      closeLine();
-      output.write(`${line}\n`);
+      output.write(openLine === undefined ? `${line}\n` : `${ERASE_LINE}${line}\n${openLine}`);
     },
     end: closeLine,
   };

@@ -42,6 +42,11 @@ export function jobProgress(progress: Progress): (record: JobRecord | null) => v
   return (record) => {
     const job = record?.job;
     if (job && isTerminal(job.status)) {
+      const { total_steps } = job.progress;
+      // Between two looks the last steps went by.
+      if (job.status === 'succeeded' && shown?.startsWith(LABELS.processing) && total_steps > 0) {
+        progress.update(total_steps, total_steps, 'step');
+      }
       progress.end();
       return;
     }

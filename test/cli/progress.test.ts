@@ -35,11 +35,17 @@ test('a narrow terminal does not wrap', () => {
   expect(written().split('\r\u001b[K').at(-1)).toHaveLength(19);
 });
 
-test('a note on a terminal starts on a line of its own', () => {
-  const { progress, written } = record({ isTTY: true });
+test('a note on a terminal stands above the line that is rewritten', () => {
+  const { progress, wait, written } = record({ isTTY: true });
+  progress.note('First');
   progress.begin('Decoding');
+  wait(1);
+  progress.update(1, 2, 'frame');
   progress.note('Stopping');
-  expect(written()).toBe('\r\u001b[KDecoding ...\nStopping\n');
+  progress.end();
+  progress.note('Last');
+  const bar = 'Decoding [############------------] 1/2  1.00 s a frame  ETA 1.00 s';
+  expect(written().split('\r\u001b[K')).toEqual(['First\n', 'Decoding ...', bar, `Stopping\n${bar}\nLast\n`]);
 });
 
 test('without a terminal there is a plain line at every tenth', () => {
