@@ -41,6 +41,7 @@ interface Running {
   readonly job: LocalBatchJob;
   readonly worker: RunningWorker;
   stop: Stop | null;
+  hasExited: boolean;
   readonly cancelTimers: (() => void)[];
 }
 
@@ -179,7 +180,7 @@ export class BatchScheduler {
 
   /** Waits for the worker's end in the background. */
   private watch(job: LocalBatchJob, worker: RunningWorker): Running {
-    const running: Running = { job, worker, stop: null, cancelTimers: [] };
+    const running: Running = { job, worker, stop: null, hasExited: false, cancelTimers: [] };
     this.running.set(job.id, running);
     const end = this.awaitEnd(running).finally(() => {
       this.ends.delete(end);
@@ -195,6 +196,7 @@ export class BatchScheduler {
       (exit) => attemptEnd(exit, running.stop),
       (error) => ({ exitCode: null, statusReason: NOT_STARTED, reason: `CannotStartContainerError: ${error.message}` }),
     );
+    running.hasExited = true;
     for (const cancel of running.cancelTimers) cancel();
     const { onError, pollMs, setTimer } = this.options;
     for (;;) {
@@ -219,7 +221,7 @@ export class BatchScheduler {
 
   /** SIGTERM now, SIGKILL after the grace time. The first reason stands. */
   private end(running: Running, stop: Stop, graceMs: number): void {
-    if (running.stop) return;
+    if (running.stop || running.hasExited) return;
     running.stop = stop;
     running.worker.kill('SIGTERM');
     running.cancelTimers.push(this.options.setTimer(() => running.worker.kill('SIGKILL'), graceMs));

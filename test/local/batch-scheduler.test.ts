@@ -133,6 +133,20 @@ describe('order', () => {
     expect(most).toBe(2);
   });
 
+  test('an idle scheduler writes nothing, however often it looks', async () => {
+    const { batchStore, scheduler, store, timers } = setUp();
+    await scheduler.start();
+    let changes = 0;
+    batchStore.onChange(() => changes++);
+    const before = store.root.getStats() as { lastTxnId?: number };
+    for (let i = 0; i < 5; i++) {
+      timers.pass(1000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(changes).toBe(0);
+    expect(store.root.getStats()).toEqual(before);
+  });
+
   test('slots must be a whole number from 1', () => {
     expect(() => setUp({ slots: 0 })).toThrow('slots must be a whole number from 1, got 0.');
   });
