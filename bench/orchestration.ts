@@ -19,6 +19,8 @@ interface Figures {
   readonly jobs: number;
   /** From the first upload to the last webhook. */
   readonly seconds: number;
+  /** What all threads of the process worked meanwhile; unlike the time, it is the same on a busy machine. */
+  readonly cpuSeconds: number;
   /** The largest that the process was, bytes. */
   readonly peakMemory: number;
   /** The embedded store on the disk, bytes. */
@@ -65,6 +67,7 @@ async function measure(jobs: number): Promise<Figures> {
     await putIdleModel(ports);
     const image = await smallImage();
     const start = performance.now();
+    const startCpu = process.cpuUsage();
     const ended = receiver.jobsEnded(jobs);
     const numbers = Array.from({ length: jobs }, (_, i) => i).values();
     const uploadRest = async () => {
@@ -75,8 +78,10 @@ async function measure(jobs: number): Promise<Figures> {
     await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, uploadRest));
     await ended;
     const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(startCpu);
+    const cpuSeconds = (user + system) / 1e6;
     const peakMemory = process.resourceUsage().maxRSS * 1024;
-    return { jobs, seconds, peakMemory, store: folderSize(ports.home.store) };
+    return { jobs, seconds, cpuSeconds, peakMemory, store: folderSize(ports.home.store) };
   } finally {
     await deployment.stop();
     await receiver.close();
@@ -98,11 +103,12 @@ function table(figures: readonly Figures[]): string {
       `${line.jobs}${times(({ jobs }) => jobs)}`,
       `${line.seconds.toFixed(1)} s${times(({ seconds }) => seconds)}`,
       `${(line.jobs / line.seconds).toFixed(0)}`,
+      `${line.cpuSeconds.toFixed(1)} s${times(({ cpuSeconds }) => cpuSeconds)}`,
       `${megabytes(line.peakMemory)}${times(({ peakMemory }) => peakMemory)}`,
       `${megabytes(line.store)}${times(({ store }) => store)}`,
     ];
   });
-  const head = ['Jobs', 'Upload to last webhook', 'Jobs a second', 'Peak memory', 'Store'];
+  const head = ['Jobs', 'Upload to last webhook', 'Jobs a second', 'CPU time', 'Peak memory', 'Store'];
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [row(head), row(head.map(() => '---')), ...lines.map(row)].join('\n');
 }
