@@ -11,7 +11,7 @@ import { allRecords } from '../../clients/all-records';
 import { openPorts } from '../../clients/open-ports';
 import type { Ports } from '../../clients/ports';
 import { isTerminal, type JobId } from '../../contract/job';
-import type { JobRecord } from '../../contract/job-record';
+import { isUnsettled, type JobRecord } from '../../contract/job-record';
 import { JOB_FILE_NAME, jobId, manifestKey, resultKey, uploadKey } from '../../contract/keys';
 import { ReportSchema } from '../../contract/report';
 import { manifest, writeReferenceSet } from '../reference-set';
@@ -90,7 +90,7 @@ export async function campaignRun(
     figures.duplicated = chaos?.duplicated ?? 0;
     figures.delayed = chaos?.delayed ?? 0;
     // Whatever is still on its way arrives while nothing else happens.
-    await quiet(ports).catch((error: Error) => figures.faults.push(error.message));
+    await quiet(ports, submitted).catch((error: Error) => figures.faults.push(error.message));
     const videos = await examine(ports, submitted, receiver, expected, figures);
     return { figures, videos };
   } finally {
@@ -165,8 +165,14 @@ async function ended(ports: Ports, submitted: ReadonlyMap<JobId, unknown>, recei
   });
 }
 
-async function quiet(ports: Ports): Promise<void> {
-  await until('all queues to be empty', async () => {
+/** Until Batch has ended too, every job object is published, and no message is left. */
+async function quiet(ports: Ports, submitted: ReadonlyMap<JobId, unknown>): Promise<void> {
+  await until('nothing to be under way', async () => {
+    for (const id of submitted.keys()) {
+      const record = await ports.jobs.get(id);
+      if (record && isUnsettled(record)) return `${id} is not settled`;
+      if (record?.job.attempts.some(({ stopped_at }) => stopped_at === null)) return `${id} has an attempt without end`;
+    }
     for (const [name, queue] of Object.entries(ports.queues)) {
       const { visible, inFlight, delayed } = await queue.depth();
       if (visible + inFlight + delayed > 0)
