@@ -91,10 +91,10 @@ export async function runGenerate(
     await showResult({ stdout, outFolder, files, plan: result.plan, phases, startedAt });
   } finally {
     progress.end();
-    releaseSignals();
     await rm(workFolder, { recursive: true, force: true });
     // Gone again if this run made it and put nothing there.
     if (isNew) await rmdir(outFolder).catch(() => {});
+    releaseSignals();
   }
 }
 
@@ -143,6 +143,8 @@ function stopOnSignals(generation: Generation, progress: Progress, workFolder: s
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   return () => {
+    // A second signal may still come while the process ends, and must find the same code.
+    if (isStopping) return;
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   };
