@@ -310,7 +310,9 @@ describe('redeliver', () => {
       exitCode: 64,
       stderr: 'mv2id: The webhook id must be one of this deployment, got evt_nobody.\n',
     });
-    expect((await run('redeliver', '--job', event.job.id)).stderr).toContain('job must be the id of a job of this deployment');
+    expect((await run('redeliver', '--job', event.job.id)).stderr).toContain(
+      'job must be the id of a job of this deployment',
+    );
   });
 
   test('to an address that is disabled: enable it first', async () => {
