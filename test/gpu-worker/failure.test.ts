@@ -2,7 +2,7 @@ import { JobRejected } from '../../contract/rejection';
 import { ModelError, OutOfMemoryError, ProviderError } from '../../gpu-worker/errors';
 import { DeadlineExceeded, failureOf } from '../../gpu-worker/failure';
 
-const DETAIL = { path: 'reference_set.images[0].file', message: 'It must be /work/set/a.png.' };
+const DETAIL = { path: 'reference_set.images[0].file', message: 'It must be /scratch/set/a.png.' };
 
 test.each([
   ['a rejection', new JobRejected('invalid_image', [DETAIL]), 'failed', 'invalid_image', 64],
@@ -23,7 +23,7 @@ test.each([
 test('folders of this machine are named as users know them, and messages are one line of limited length', () => {
   const places = new Map([
     ['/cache/tiny/0123', 'tiny'],
-    ['/work/set/', ''],
+    ['/scratch/set/', ''],
   ]);
   expect(failureOf(new ModelError('/cache/tiny/0123/vae must be\n  there.'), places).error.message).toBe(
     'tiny/vae must be there.',
