@@ -6,6 +6,7 @@ import type { JobId, JobOutput } from '../../contract/job';
 import type { JobRecord } from '../../contract/job-record';
 import { jobId, manifestKey, resultKey } from '../../contract/keys';
 import { parseManifest } from '../../contract/manifest';
+import { newRecord } from '../../lambdas/new-record';
 
 /** The job of the set's job.json as it is uploaded now, `queued`. @param run as of jobId. */
 export async function takeJob(ports: Ports, tenant: string, set: string, run = 0): Promise<JobRecord> {
@@ -13,35 +14,9 @@ export async function takeJob(ports: Ports, tenant: string, set: string, run = 0
   if (!upload) throw new Error(`${manifestKey(tenant, set)} must be uploaded, got nothing.`);
   const manifest = parseManifest(upload.body, { isLocal: true });
   const id = jobId(tenant, set, upload.body, run);
-  const { record } = await new JobLedger(ports).create({
-    id,
-    job: {
-      schema_version: 1,
-      id,
-      status: 'queued',
-      tenant,
-      set,
-      model: manifest.model,
-      progress: { percent: 0, step: 0, total_steps: 0, eta_seconds: null },
-      input: null,
-      output: [],
-      error: null,
-      metrics: { queue_time: null, predict_time: null, total_time: null, attempts: 0, estimated_cost_usd: null },
-      attempts: [],
-      metadata: {},
-      created_at: new Date().toISOString(),
-      submitted_at: null,
-      started_at: null,
-      completed_at: null,
-    },
-    manifest,
-    webhook: null,
-    images: [],
-    uploaded_at: upload.lastModified.toISOString(),
-    batch_job_id: null,
-    attempt: 0,
-    last_error: null,
-  });
+  const origin = { id, tenant, set, uploadedAt: upload.lastModified };
+  const verdict = { manifest, webhook: null, images: [], rejection: null };
+  const { record } = await new JobLedger(ports).create(newRecord(origin, verdict, new Date()));
   return record;
 }
 
