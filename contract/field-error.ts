@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 
+const WRAPPERS = [z.ZodOptional, z.ZodDefault, z.ZodPrefault, z.ZodNullable];
+
 /** One thing wrong with the input. `path` names the field (`reference_set.images[2].file`), `message` is a whole sentence. */
 export interface FieldError {
   readonly path: string;
@@ -133,8 +135,8 @@ function schemaAt(schema: z.ZodType, path: PropertyKey[]): z.ZodType | undefined
 
 function unwrapped(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodPipe) return unwrapped(schema.def.in as z.ZodType);
-  const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable;
-  return wraps ? unwrapped(schema.def.innerType as z.ZodType) : schema;
+  const wraps = WRAPPERS.some((wrapper) => schema instanceof wrapper);
+  return wraps ? unwrapped((schema as z.ZodOptional).def.innerType as z.ZodType) : schema;
 }
 
 function allowedKeys(schema: z.ZodType, path: PropertyKey[]): string[] {

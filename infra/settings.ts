@@ -111,8 +111,11 @@ const OperationsSchema = z
     emails: z.array(z.email()).max(10).default([]),
     /** For the whole account's costs under this stack's tag; 0 for none. */
     monthly_budget_usd: z.number().min(0).max(10_000_000).default(200).meta({ rule: 'a number from 0 to 10000000' }),
-    /** Where alarms find their articles: the address of docs/runbook.md. */
-    runbook_url: z.url({ protocol: /^https$/ }).default('https://github.com/mv2id/mv2id/blob/main/docs/runbook.md'),
+    /** Where the team reads docs/runbook.md: every alarm links its article there. Without, an alarm names the file. */
+    runbook_url: z
+      .url({ protocol: /^https$/ })
+      .optional()
+      .meta({ rule: 'an https address' }),
     dashboard: z.boolean().default(true),
   })
   .prefault({});
