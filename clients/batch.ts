@@ -16,8 +16,8 @@ export interface BatchSubmission {
 export interface Batch {
   /** Not idempotent: a repeated call makes another Batch job. @returns its id. */
   submit(submission: BatchSubmission): Promise<string>;
-  /** Null when Batch does not know it (any more: it forgets after a week). */
-  describe(batchJobId: string): Promise<BatchJob | null>;
+  /** By id. Those that Batch does not know are missing: it forgets a job a week after its end. */
+  describe(batchJobIds: readonly string[]): Promise<ReadonlyMap<string, BatchJob>>;
   /**
    * Stops it wherever it is: taken from the queue, or SIGTERM, and SIGKILL 30 s later. No error when it has ended.
    * @param reason becomes its `statusReason`.

@@ -23,6 +23,10 @@ export interface PutOptions {
   readonly ifMatch?: string;
 }
 
+export interface ListOptions {
+  readonly after?: string | null;
+}
+
 /** A conditional write found another object than it was based on (HTTP 412). */
 export class PreconditionFailed extends Error {
   override readonly name = 'PreconditionFailed';
@@ -39,8 +43,11 @@ export interface ObjectStore {
   /** Streams the object into a file; null when there is none. The file is complete or absent. */
   download(key: string, file: string): Promise<ObjectInfo | null>;
   head(key: string): Promise<ObjectInfo | null>;
-  /** Every object under the prefix, in the order of the keys' UTF-8 bytes, page by page. */
-  list(prefix: string): AsyncIterable<ObjectInfo>;
+  /**
+   * Every object under the prefix, in the order of the keys' UTF-8 bytes, page by page.
+   * @param options.after only keys behind this one, which need not be there.
+   */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** No error when there is none. */
   delete(key: string): Promise<void>;
   /** A link that works without credentials until it expires; null where this deployment has no way to serve one. */

@@ -2,7 +2,7 @@
  * Every object key of the three buckets (or folders), built and parsed here and nowhere else.
  *
  *   uploads  sets/<tenant>/<set>/<image>, sets/<tenant>/<set>/job.json
- *   results  jobs/<job id>/video.mp4, poster.jpg, report.html, report.json, job.json, checkpoint/<file>
+ *   results  jobs/<job id>/video.mp4, poster.jpg, report.html, report.json, job.json, checkpoint/<file>; service/<file>
  *   models   <model id>/<path in the diffusers layout>
  */
 import { createHash } from 'node:crypto';
@@ -38,6 +38,8 @@ export const REPORT_JSON_FILE_NAME = 'report.json';
 export const JOB_FILE_NAME = 'job.json';
 /** Every upload's key starts with it. */
 export const UPLOADS_PREFIX = 'sets/';
+/** In the results bucket, beside the jobs: how far the uploads have been looked through. */
+export const SWEEP_KEY = 'service/uploads-sweep.json';
 const CHECKPOINT_FOLDER = 'checkpoint';
 
 /**

@@ -3,12 +3,16 @@ import type { JobQueue, NewMessage } from '../clients/job-queue';
 import type { SubmitMessage } from '../contract/events';
 import type { JobRecord } from '../contract/job-record';
 
-export async function sendSubmitMessages(records: readonly Pick<JobRecord, 'job'>[], jobs: JobQueue): Promise<void> {
+interface Submittable {
+  readonly job: Pick<JobRecord['job'], 'id' | 'tenant'>;
+}
+
+export async function sendSubmitMessages(records: readonly Submittable[], jobs: JobQueue): Promise<void> {
   await jobs.send(records.map(submitMessage));
 }
 
 /** Grouped by tenant: nobody waits for another's backlog. */
-function submitMessage({ job }: Pick<JobRecord, 'job'>): NewMessage {
+function submitMessage({ job }: Submittable): NewMessage {
   const message: SubmitMessage = { schema_version: 1, job_id: job.id };
   return { body: JSON.stringify(message), group: job.tenant };
 }

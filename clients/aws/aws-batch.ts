@@ -13,6 +13,8 @@ import type { Batch, BatchSubmission } from '../batch';
 
 /** A queue takes jobs of at most 500 share identifiers at a time, and there may be more tenants: several share one. */
 const SHARE_BUCKETS = 256;
+/** Of one request. */
+const MAX_DESCRIBED = 100;
 const MAX_REASON_LENGTH = 1024;
 
 export class AwsBatch implements Batch {
@@ -43,10 +45,15 @@ export class AwsBatch implements Batch {
     return batchJobId;
   }
 
-  async describe(batchJobId: string): Promise<BatchJob | null> {
-    const { jobs } = await this.client().send(new DescribeJobsCommand({ jobs: [batchJobId] }));
-    const job = jobs?.find(({ jobId }) => jobId === batchJobId);
-    return job ? BatchJobSchema.parse(job) : null;
+  async describe(batchJobIds: readonly string[]): Promise<ReadonlyMap<string, BatchJob>> {
+    const found = new Map<string, BatchJob>();
+    for (let i = 0; i < batchJobIds.length; i += MAX_DESCRIBED) {
+      const { jobs } = await this.client().send(
+        new DescribeJobsCommand({ jobs: batchJobIds.slice(i, i + MAX_DESCRIBED) }),
+      );
+      for (const job of jobs ?? []) if (job.jobId !== undefined) found.set(job.jobId, BatchJobSchema.parse(job));
+    }
+    return found;
   }
 
   async terminate(batchJobId: string, reason: string): Promise<void> {
@@ -60,8 +67,8 @@ export class AwsBatch implements Batch {
   }
 
   private async hasEnded(batchJobId: string): Promise<boolean> {
-    const job = await this.describe(batchJobId);
-    return job === null || job.status === 'SUCCEEDED' || job.status === 'FAILED';
+    const job = (await this.describe([batchJobId])).get(batchJobId);
+    return job === undefined || job.status === 'SUCCEEDED' || job.status === 'FAILED';
   }
 }
 

@@ -21,6 +21,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import {
+  type ListOptions,
   type ObjectInfo,
   type ObjectStore,
   ObjectTooLarge,
@@ -126,8 +127,9 @@ export class S3ObjectStore implements ObjectStore {
     return answer && infoOf(key, answer);
   }
 
-  async *list(prefix: string): AsyncIterable<ObjectInfo> {
-    const pages = paginateListObjectsV2({ client: this.client() }, { Bucket: this.bucket, Prefix: prefix });
+  async *list(prefix: string, { after }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const input = { Bucket: this.bucket, Prefix: prefix, StartAfter: after ?? undefined };
+    const pages = paginateListObjectsV2({ client: this.client() }, input);
     for await (const { Contents } of pages) {
       for (const { Key, Size, ETag, LastModified } of Contents ?? []) {
         if (Key === undefined) throw new Error(`A listing of ${prefix} must name its keys, got an entry without.`);

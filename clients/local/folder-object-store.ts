@@ -19,6 +19,7 @@ import {
 import { constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
+  type ListOptions,
   type ObjectInfo,
   type ObjectStore,
   ObjectTooLarge,
@@ -121,10 +122,10 @@ export class FolderObjectStore implements ObjectStore {
     return this.withObject(key, async (_file, info) => info);
   }
 
-  async *list(prefix: string): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, { after }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     const segments = prefixSegments(prefix);
     if (!this.isFolder(segments)) return;
-    yield* this.walk(segments.map((segment) => `${segment}/`).join(''), prefix);
+    yield* this.walk(segments.map((segment) => `${segment}/`).join(''), prefix, after ?? '');
   }
 
   /** Folders that it leaves empty go with it, as they do in S3. */
@@ -180,9 +181,11 @@ export class FolderObjectStore implements ObjectStore {
     return { key, size: Number(stats.size), etag: this.etags.of(file.fd, stats), lastModified };
   }
 
-  private async *walk(folder: string, prefix: string): AsyncGenerator<ObjectInfo> {
+  private async *walk(folder: string, prefix: string, after: string): AsyncGenerator<ObjectInfo> {
     for (const { key, isFolder } of await this.entries(folder)) {
-      if (isFolder && (key.startsWith(prefix) || prefix.startsWith(key))) yield* this.walk(key, prefix);
+      // A folder in which `after` lies is behind it in part.
+      if (!isBefore(after, key) && !(isFolder && after.startsWith(key))) continue;
+      if (isFolder && (key.startsWith(prefix) || prefix.startsWith(key))) yield* this.walk(key, prefix, after);
       if (isFolder || !key.startsWith(prefix)) continue;
       const info = await this.head(key);
       if (info) yield info; // else deleted meanwhile
@@ -203,7 +206,7 @@ export class FolderObjectStore implements ObjectStore {
       .map((entry) => ({ name: entry.name, text: entry.name.toString('utf8'), isFolder: entry.isDirectory() }))
       .filter(({ name, text }) => Buffer.from(text).equals(name) && isKey(folder + text))
       .map(({ text, isFolder }) => ({ key: folder + text + (isFolder ? '/' : ''), isFolder }))
-      .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
+      .sort((a, b) => compareKeys(a.key, b.key));
   }
 
   private requireCondition(key: string, segments: readonly string[], { ifNoneMatch, ifMatch }: PutOptions): void {
@@ -279,6 +282,15 @@ export class FolderObjectStore implements ObjectStore {
   private pathOf(segments: readonly string[]): string {
     return path.join(this.folder, ...segments);
   }
+}
+
+/** In the order of a listing. */
+function compareKeys(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
+function isBefore(one: string, other: string): boolean {
+  return compareKeys(one, other) < 0;
 }
 
 async function withFile<T>(file: string, flags: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {

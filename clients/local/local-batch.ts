@@ -14,9 +14,9 @@ export class LocalBatch implements Batch {
     return this.store.add(submission, this.now());
   }
 
-  async describe(batchJobId: string): Promise<BatchJob | null> {
-    const job = this.store.get(batchJobId);
-    return job && jobDetail(job);
+  async describe(batchJobIds: readonly string[]): Promise<ReadonlyMap<string, BatchJob>> {
+    const jobs = batchJobIds.map((id) => this.store.get(id)).filter((job) => job !== null);
+    return new Map(jobs.map((job) => [job.id, jobDetail(job)]));
   }
 
   terminate(batchJobId: string, reason: string): Promise<void> {

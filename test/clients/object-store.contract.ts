@@ -164,6 +164,16 @@ export function describeObjectStore(
       expect(await keys(store, 'o/')).toEqual(KEYS_IN_BYTE_ORDER);
     });
 
+    test('a listing may begin behind a key, which need not be there', async () => {
+      const wanted = ['l/a/1', 'l/a/2', 'l/b', 'l/c/1', 'l/c/2'];
+      for (const key of wanted) await store.put(key, 'x');
+      expect(await keys(store, 'l/', 'l/a/1')).toEqual(wanted.slice(1));
+      expect(await keys(store, 'l/', 'l/a/15')).toEqual(wanted.slice(1));
+      expect(await keys(store, 'l/', 'l/b/any')).toEqual(wanted.slice(3));
+      expect(await keys(store, 'l/', 'l/c/2')).toEqual([]);
+      expect(await keys(store, 'l/c', 'l/a/1')).toEqual(wanted.slice(3));
+    });
+
     test('a listing goes on past 1,000 objects', async () => {
       const wanted = Array.from({ length: 1005 }, (_, i) => `many/${String(i % 7)}/${String(i).padStart(4, '0')}`);
       await inParallel(wanted, 16, async (key) => {
@@ -246,9 +256,9 @@ function text(body: Uint8Array | undefined): string {
   return Buffer.from(body ?? []).toString('utf8');
 }
 
-async function keys(store: ObjectStore, prefix: string): Promise<string[]> {
+async function keys(store: ObjectStore, prefix: string, after?: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const { key } of store.list(prefix)) found.push(key);
+  for await (const { key } of store.list(prefix, { after })) found.push(key);
   return found;
 }
 

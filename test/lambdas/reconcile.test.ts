@@ -3,6 +3,7 @@ import { manifestKey } from '../../contract/keys';
 import { type ReconcileReport, reconcile } from '../../lambdas/reconcile';
 import { submit } from '../../lambdas/submit';
 import { validate } from '../../lambdas/validate';
+import { batchJob } from '../clients/batch-job';
 import { manifest } from '../reference-set';
 import {
   drainIntake,
@@ -121,7 +122,7 @@ describe('in Batch', () => {
   test('a Batch job that Batch does not know: failed, but not within the first minute', async () => {
     const job = await submittedJob();
     const forgetful = withPorts(context, {
-      batch: { ...context.ports.batch, describe: () => Promise.resolve(null) },
+      batch: { ...context.ports.batch, describe: () => Promise.resolve(new Map()) },
     });
     expect(await reconcile(forgetful)).toMatchObject({ moved: 0 });
     context.clock.move(61);
@@ -142,7 +143,7 @@ describe('over time', () => {
     const after = await jobNow(job);
     expect(after.job).toMatchObject({ status: 'timed_out', error: { code: 'ttl_expired' } });
     if (status === 'submitted') {
-      expect(await context.ports.batch.describe(after.batch_job_id!)).toMatchObject({
+      expect(await batchJob(context.ports.batch, after.batch_job_id!)).toMatchObject({
         status: 'FAILED',
         statusReason: 'policy.ttl_seconds are over',
       });
@@ -163,7 +164,7 @@ describe('job.json gone without an event', () => {
     expect(await reconcile(context)).toMatchObject({ canceled: 2, resubmitted: 0, failures: 0 });
     const states = await Promise.all([running, waiting, over, kept].map(jobNow));
     expect(states.map(({ job }) => job.status)).toEqual(['canceled', 'canceled', 'failed', 'queued']);
-    expect(await context.ports.batch.describe(running.batch_job_id!)).toMatchObject({ status: 'FAILED' });
+    expect(await batchJob(context.ports.batch, running.batch_job_id!)).toMatchObject({ status: 'FAILED' });
   });
 
   test('a job whose job.json came after the listing is left alone', async () => {
@@ -225,13 +226,34 @@ describe('whatever else', () => {
   test('one job that cannot be reconciled holds up no other', async () => {
     const sick = await submittedJob();
     const well = await submittedJob({ set: 'eve' });
-    const { batch } = context.ports;
-    const describe = (id: string) =>
-      id === sick.batch_job_id ? Promise.reject(new Error('throttled')) : batch.describe(id);
-    await batch.terminate(well.batch_job_id!, 'a test');
-    const troubled = withPorts(context, { batch: { ...batch, describe } });
+    const { batch, jobs } = context.ports;
+    for (const { batch_job_id } of [sick, well]) await batch.terminate(batch_job_id!, 'a test');
+    const replace = (record: JobRecord) =>
+      record.id === sick.id ? Promise.reject(new Error('throttled')) : jobs.replace(record);
+    const troubled = withPorts(context, { jobs: overriding(jobs, { replace }) });
     expect(await reconcile(troubled)).toMatchObject({ examined: 2, moved: 1, failures: 1 });
     expect((await jobNow(well)).job.status).toBe('failed');
+  });
+
+  test('while Batch does not answer, everything else is done', async () => {
+    await submittedJob();
+    await forgottenJob({ set: 'eve' });
+    context.clock.move(61);
+    const describe = () => Promise.reject(new Error('throttled'));
+    const troubled = withPorts(context, { batch: { ...context.ports.batch, describe } });
+    expect(await reconcile(troubled)).toMatchObject({ examined: 2, resubmitted: 1, failures: 1 });
+  });
+
+  test('Batch is asked about a hundred jobs at once', async () => {
+    for (let i = 0; i < 101; i++) await submittedJob({ set: `set-${i}` });
+    const asked: number[] = [];
+    const { batch } = context.ports;
+    const describe = (ids: readonly string[]) => {
+      asked.push(ids.length);
+      return batch.describe(ids);
+    };
+    expect(await reconcile(withPorts(context, { batch: { ...batch, describe } }))).toMatchObject({ examined: 101 });
+    expect(asked).toEqual([100, 1]);
   });
 
   test('the requests grow with the number of jobs, and no faster', async () => {

@@ -6,6 +6,7 @@ import type { Manifest } from '../../contract/manifest';
 import { CANCELED, endJob } from '../../lambdas/end-job';
 import { submit } from '../../lambdas/submit';
 import { track } from '../../lambdas/track';
+import { batchJob } from '../clients/batch-job';
 import { batchEvent, openTestContext, stageMessage, type TestContext, withPorts } from './factories';
 import { queuedJob } from './queued-job';
 
@@ -24,7 +25,7 @@ function recorded(duringSubmit: (batchJobId: string) => Promise<void> = async ()
   const submitted: (BatchSubmission & { id: string })[] = [];
   const terminated: string[] = [];
   const recording = {
-    describe: (id: string) => batch.describe(id),
+    describe: (ids: readonly string[]) => batch.describe(ids),
     submit: async (submission: BatchSubmission) => {
       const id = await batch.submit(submission);
       submitted.push({ ...submission, id });
@@ -113,7 +114,7 @@ test('a job canceled while Batch takes it: its Batch job is stopped', async () =
 test('a Batch job whose start is seen before its id is noted is not superfluous', async () => {
   const job = await queuedJob(context);
   const batch = recorded(async (id) => {
-    const detail = { ...(await context.ports.batch.describe(id))!, status: 'STARTING' as const };
+    const detail = { ...(await batchJob(context.ports.batch, id))!, status: 'STARTING' as const };
     await track(stageMessage(batchEvent(detail)), context);
   });
   await submit(message(job), batch.context);

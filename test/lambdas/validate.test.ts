@@ -8,6 +8,7 @@ import type { JobRecord } from '../../contract/job-record';
 import { JOB_FILE_NAME, jobId, resultKey, uploadKey } from '../../contract/keys';
 import { RetryLater } from '../../lambdas/stage';
 import { validate } from '../../lambdas/validate';
+import { batchJob } from '../clients/batch-job';
 import { manifest } from '../reference-set';
 import {
   drainJobs,
@@ -147,8 +148,8 @@ describe('crashes', () => {
 
   test('between canceling and Batch: the next delivery of the deletion stops the Batch job', async () => {
     const job = await submitted();
-    const batchJob = { jobId: job.job.id, shareIdentifier: 'acme', priority: 0, timeoutSeconds: 60 };
-    const batchJobId = await context.ports.batch.submit(batchJob);
+    const submission = { jobId: job.job.id, shareIdentifier: 'acme', priority: 0, timeoutSeconds: 60 };
+    const batchJobId = await context.ports.batch.submit(submission);
     await context.ledger.change(job.job.id, () => ({ status: 'submitted', record: { batch_job_id: batchJobId } }));
     await context.ports.buckets.uploads.delete(MANIFEST_KEY);
     const deaf = { ...context.ports.batch, terminate: () => Promise.reject(new Error('killed')) };
@@ -156,7 +157,7 @@ describe('crashes', () => {
     await expect(validate(message, withPorts(context, { batch: deaf }))).rejects.toThrow('killed');
     expect((await onlyJob()).job.status).toBe('canceled');
     await validate(message, context);
-    expect(await context.ports.batch.describe(batchJobId)).toMatchObject({ status: 'FAILED' });
+    expect(await batchJob(context.ports.batch, batchJobId)).toMatchObject({ status: 'FAILED' });
   });
 });
 

@@ -1,4 +1,5 @@
 /** The scheduler over the real store and queue, with workers and timers that the test moves. */
+
 import { BatchStore } from '../../clients/local/batch-store';
 import { LmdbJobQueue } from '../../clients/local/lmdb-job-queue';
 import type { LmdbStore } from '../../clients/local/lmdb-store';
@@ -6,6 +7,7 @@ import { LocalBatch } from '../../clients/local/local-batch';
 import { BatchEventSchema } from '../../contract/events';
 import { type JobId, JobIdSchema } from '../../contract/job';
 import { BatchScheduler, type SchedulerOptions } from '../../local/batch-scheduler';
+import { batchJob } from '../clients/batch-job';
 import { openStore, until } from './home';
 import { ManualRunner, ManualTimers, type ManualWorker } from './manual-runner';
 
@@ -160,13 +162,13 @@ describe('ends', () => {
     const { batch, runner, scheduler, events } = setUp();
     const asked = submission({ share: 'x7', priority: 3, timeoutSeconds: 90 });
     const id = await batch.submit(asked);
-    expect(await batch.describe(id)).toMatchObject({ status: 'RUNNABLE', jobName: asked.jobId, attempts: [] });
+    expect(await batchJob(batch, id)).toMatchObject({ status: 'RUNNABLE', jobName: asked.jobId, attempts: [] });
     await scheduler.start();
     const started = await worker(runner, 0);
-    await until(async () => (await batch.describe(id))?.status === 'RUNNING');
+    await until(async () => (await batchJob(batch, id))?.status === 'RUNNING');
     started.exit(0);
     const ended = await until(async () => {
-      const job = await batch.describe(id);
+      const job = await batchJob(batch, id);
       return job?.status === 'SUCCEEDED' && job;
     });
     expect(ended).toMatchObject({
@@ -193,7 +195,7 @@ describe('ends', () => {
       expect(started.attempt).toBe(i + 1);
       started.exit(75);
     }
-    await until(async () => (await batch.describe(id))?.status === 'FAILED');
+    await until(async () => (await batchJob(batch, id))?.status === 'FAILED');
     await scheduler.stop();
     expect(runner.workers).toHaveLength(5);
     const again = ['STARTING', 'RUNNING', 'RUNNABLE'];
@@ -205,8 +207,8 @@ describe('ends', () => {
     const id = await batch.submit(submission());
     await scheduler.start();
     (await worker(runner, 0)).exit(64);
-    await until(async () => (await batch.describe(id))?.status === 'FAILED');
-    expect(await batch.describe(id)).toMatchObject({
+    await until(async () => (await batchJob(batch, id))?.status === 'FAILED');
+    expect(await batchJob(batch, id)).toMatchObject({
       attempts: [{ container: { exitCode: 64 } }],
       isTerminated: false,
     });
@@ -219,7 +221,7 @@ describe('ends', () => {
     await scheduler.start();
     (await worker(runner, 0)).end({ code: null, signal: 'SIGKILL' });
     await worker(runner, 1);
-    expect(await batch.describe(id)).toMatchObject({ attempts: [{ container: { exitCode: 137 } }] });
+    expect(await batchJob(batch, id)).toMatchObject({ attempts: [{ container: { exitCode: 137 } }] });
   });
 
   test('a worker that cannot be started says why and is tried again', async () => {
@@ -252,8 +254,8 @@ describe('stops', () => {
     expect(started.signals).toEqual(['SIGTERM']);
     timers.pass(1);
     expect(started.signals).toEqual(['SIGTERM', 'SIGKILL']);
-    await until(async () => (await batch.describe(id))?.status === 'FAILED');
-    expect(await batch.describe(id)).toMatchObject({ statusReason: 'Job attempt duration exceeded timeout' });
+    await until(async () => (await batchJob(batch, id))?.status === 'FAILED');
+    expect(await batchJob(batch, id)).toMatchObject({ statusReason: 'Job attempt duration exceeded timeout' });
     expect(runner.workers).toHaveLength(1);
   });
 
@@ -275,7 +277,7 @@ describe('stops', () => {
     const other = await batch.submit(submission());
     await batch.terminate(id, 'canceled by its user');
     await batch.terminate(id, 'once more');
-    expect(await batch.describe(id)).toMatchObject({
+    expect(await batchJob(batch, id)).toMatchObject({
       status: 'FAILED',
       statusReason: 'canceled by its user',
       isTerminated: true,
@@ -298,8 +300,8 @@ describe('stops', () => {
     // Something else changes in the meantime.
     await batch.terminate(await batch.submit(submission()), 'superfluous');
     started.exit(75);
-    await until(async () => (await batch.describe(id))?.status === 'FAILED');
-    expect(await batch.describe(id)).toMatchObject({ statusReason: 'canceled by its user', isTerminated: true });
+    await until(async () => (await batchJob(batch, id))?.status === 'FAILED');
+    expect(await batchJob(batch, id)).toMatchObject({ statusReason: 'canceled by its user', isTerminated: true });
     expect(started.signals).toEqual(['SIGTERM']);
     expect(runner.workers).toHaveLength(1);
   });
@@ -310,12 +312,12 @@ describe('stops', () => {
     await scheduler.start();
     (await worker(runner, 0)).exit(0);
     const before = await until(async () => {
-      const job = await batch.describe(id);
+      const job = await batchJob(batch, id);
       return job?.status === 'SUCCEEDED' && job;
     });
     await batch.terminate(id, 'too late');
     await batch.terminate('nobody', 'why not');
-    expect(await batch.describe(id)).toEqual(before);
+    expect(await batchJob(batch, id)).toEqual(before);
   });
 
   test('a reclaimed host: SIGTERM, SIGKILL two minutes later, then another attempt', async () => {
@@ -329,7 +331,7 @@ describe('stops', () => {
     expect(started.signals).toEqual(['SIGTERM']);
     timers.pass(1);
     expect((await worker(runner, 1)).attempt).toBe(2);
-    const job = await batch.describe(id);
+    const job = await batchJob(batch, id);
     expect(job?.attempts?.[0]?.statusReason).toMatch(/^Host EC2 \(instance i-\w+\) terminated\.$/);
   });
 
@@ -343,8 +345,8 @@ describe('stops', () => {
     await batch.terminate(id, 'canceled by its user');
     expect(started.signals).toEqual(['SIGTERM']);
     started.exit(75);
-    await until(async () => (await batch.describe(id))?.status === 'FAILED');
-    expect(await batch.describe(id)).toMatchObject({ statusReason: 'canceled by its user', isTerminated: true });
+    await until(async () => (await batchJob(batch, id))?.status === 'FAILED');
+    expect(await batchJob(batch, id)).toMatchObject({ statusReason: 'canceled by its user', isTerminated: true });
   });
 
   test('only a running job can be reclaimed', () => {
@@ -363,7 +365,7 @@ describe('restart', () => {
     await until(() => started.signals.length > 0);
     started.exit(75);
     await stopped;
-    expect(await before.batch.describe(id)).toMatchObject({ status: 'RUNNABLE' });
+    expect(await batchJob(before.batch, id)).toMatchObject({ status: 'RUNNABLE' });
     const after = setUp({}, before.store);
     await after.scheduler.start();
     expect((await worker(after.runner, 0)).attempt).toBe(2);
@@ -430,8 +432,8 @@ describe('restart', () => {
     await batch.terminate(old, 'no longer wanted');
     const DAY_MS = 24 * 3600_000;
     await batchStore.forgetOldJobs(new Date(Date.now() + 6.9 * DAY_MS));
-    expect(await batch.describe(old)).not.toBeNull();
+    expect(await batchJob(batch, old)).not.toBeNull();
     await batchStore.forgetOldJobs(new Date(Date.now() + 7.1 * DAY_MS));
-    expect(await batch.describe(old)).toBeNull();
+    expect(await batchJob(batch, old)).toBeNull();
   });
 });

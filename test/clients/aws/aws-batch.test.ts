@@ -1,4 +1,5 @@
 /** No emulator runs Batch jobs, so this checks what goes over the wire and what the answers are taken for. */
+
 import {
   BatchClient,
   ClientException,
@@ -11,6 +12,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { AwsBatch } from '../../../clients/aws/aws-batch';
 import { JobIdSchema } from '../../../contract/job';
 import { useEmulatedCredentials } from '../../emulators/emulator';
+import { batchJob } from '../batch-job';
 
 const JOB = JobIdSchema.parse(`job-${'b'.repeat(26)}`);
 const SUBMISSION = { jobId: JOB, shareIdentifier: 'anna', priority: 7, timeoutSeconds: 900 };
@@ -71,12 +73,21 @@ test('a description is read as Batch gives it, with whatever fields it has grown
     attempts: [{ startedAt: 2, stoppedAt: 3, statusReason: 'x', container: { exitCode: 75, reason: 'y' } }],
   };
   mock.on(DescribeJobsCommand, { jobs: ['batch-1'] }).resolves({ jobs: [job] });
-  expect(await batch.describe('batch-1')).toEqual(job);
+  expect(await batchJob(batch, 'batch-1')).toEqual(job);
 });
 
 test('a job that Batch does not know is null', async () => {
   mock.on(DescribeJobsCommand).resolves({ jobs: [] });
-  expect(await batch.describe('batch-1')).toBeNull();
+  expect(await batchJob(batch, 'batch-1')).toBeNull();
+});
+
+test('more than a hundred are asked for in several requests', async () => {
+  mock.on(DescribeJobsCommand).callsFake(({ jobs }: { jobs: string[] }) => ({
+    jobs: jobs.map((jobId) => ({ jobId, jobName: JOB, status: 'RUNNING' })),
+  }));
+  const ids = Array.from({ length: 250 }, (_, i) => `batch-${i}`);
+  expect([...(await batch.describe(ids)).keys()]).toEqual(ids);
+  expect(mock.commandCalls(DescribeJobsCommand).map(({ args }) => args[0].input.jobs?.length)).toEqual([100, 100, 50]);
 });
 
 test('a termination tells its reason, cut to what Batch takes', async () => {

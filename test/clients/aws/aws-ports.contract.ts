@@ -1,4 +1,5 @@
 /** A whole deployment through openAwsPorts: that every port reaches its own resource, and that the parts meet over the wire. */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import type { Ports } from '../../../clients/ports';
 import { type AwsDeployment, QUEUE_NAMES } from '../../../contract/deployment';
 import { type Job, JobIdSchema } from '../../../contract/job';
 import { JOB_FILE_NAME, resultKey } from '../../../contract/keys';
+import { batchJob } from '../batch-job';
 
 const ID = JobIdSchema.parse(`job-${'a'.repeat(26)}`);
 const TIME = '2026-11-23T12:00:00.000Z';
@@ -100,8 +102,8 @@ export function describeAwsPorts(name: string, deployment: () => Promise<AwsDepl
 
     test('a Batch job is found again under the job it runs', async () => {
       const id = await ports.batch.submit({ jobId: ID, shareIdentifier: 'anna-1', priority: 10, timeoutSeconds: 60 });
-      expect(await ports.batch.describe(id)).toMatchObject({ jobId: id, jobName: ID });
-      expect(await ports.batch.describe('00000000-0000-0000-0000-000000000000')).toBeNull();
+      expect(await batchJob(ports.batch, id)).toMatchObject({ jobId: id, jobName: ID });
+      expect(await batchJob(ports.batch, '00000000-0000-0000-0000-000000000000')).toBeNull();
     });
 
     test('a bucket that does not exist is an error, not an empty one', async () => {
@@ -147,5 +149,6 @@ function newJob(): Job {
     submitted_at: null,
     started_at: null,
     completed_at: null,
+    data_removed_at: null,
   };
 }

@@ -5,6 +5,7 @@ import { type LocalPorts, openLocalPorts } from '../../../clients/local/local-po
 import { verifyLink } from '../../../clients/local/signed-link';
 import { BUCKET_NAMES, QUEUE_NAMES } from '../../../contract/deployment';
 import { JobIdSchema } from '../../../contract/job';
+import { batchJob } from '../batch-job';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder';
 
 const REPOSITORY = path.resolve(__dirname, '../../..');
@@ -42,7 +43,7 @@ test('everything that one process stores, another finds', async () => {
   await one.endpoints.insert({ id: 'https://example.org/', version: 1, disabled_at: null, reason: 'test' });
   expect(await two.endpoints.get('https://example.org/')).toMatchObject({ reason: 'test' });
   const submission = { jobId: JOB_ID, shareIdentifier: 'anna', priority: 0, timeoutSeconds: 60 };
-  expect(await two.batch.describe(await one.batch.submit(submission))).toMatchObject({ jobName: JOB_ID });
+  expect(await batchJob(two.batch, await one.batch.submit(submission))).toMatchObject({ jobName: JOB_ID });
   expect(await two.secrets.live()).toEqual(await one.secrets.live());
 });
 

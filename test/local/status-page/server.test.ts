@@ -1,4 +1,5 @@
 /** What the status page answers, without a browser: pages, links, uploads, and what it refuses. */
+
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { signLink } from '../../../clients/local/signed-link';
@@ -6,6 +7,7 @@ import type { JobId } from '../../../contract/job';
 import { manifestKey, resultKey, uploadKey } from '../../../contract/keys';
 import { MAX_IMAGE_BYTES } from '../../../contract/limits';
 import { parseManifest } from '../../../contract/manifest';
+import { batchJob } from '../../clients/batch-job';
 import { send } from './http-request';
 import { ADA, createSampleJob, openSamplePage, progressTo, type SamplePage, succeed } from './sample-jobs';
 
@@ -183,7 +185,7 @@ describe('cancel', () => {
     await sample.ledger.change(id, () => ({ status: 'submitted', record: { batch_job_id: batchJobId } }));
     await cancel(id);
     expect(await sample.ports.buckets.uploads.head(manifestKey('studio', 'ada'))).toBeNull();
-    expect((await sample.ports.batch.describe(batchJobId))?.status).toBe('FAILED');
+    expect((await batchJob(sample.ports.batch, batchJobId))?.status).toBe('FAILED');
   });
 
   test("leaves another job's job.json alone, and a job that has ended", async () => {
