@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { type FieldError, fieldError, fieldErrors } from './field-error';
+import { MAX_RETENTION_DAYS, MIN_RETENTION_DAYS } from './limits';
 
 /** Every queue of the flow, in its order. Each has a dead-letter queue. */
 export const QUEUE_NAMES = ['intake', 'jobs', 'batch_events', 'webhooks'] as const;
@@ -13,12 +14,19 @@ export const BUCKET_NAMES = ['uploads', 'results', 'models'] as const;
 export type BucketName = (typeof BUCKET_NAMES)[number];
 
 const Text = z.string().min(1);
+/** How long results are kept whose job.json has no retention_days; for ever unless given. */
+const RetentionDays = z
+  .int()
+  .min(MIN_RETENTION_DAYS)
+  .max(MAX_RETENTION_DAYS)
+  .meta({ rule: `a whole number from ${MIN_RETENTION_DAYS} to ${MAX_RETENTION_DAYS}` });
 const QueueUrls = z.strictObject({ url: z.url(), dead_letter_url: z.url() });
 
 const LocalDeploymentSchema = z.strictObject({
   type: z.literal('local'),
   /** Absolute path of the folder that holds buckets, store and logs. */
   home: Text,
+  results_retention_days: RetentionDays.optional(),
 });
 
 const AwsDeploymentSchema = z.strictObject({
@@ -32,8 +40,11 @@ const AwsDeploymentSchema = z.strictObject({
   table: Text,
   queues: z.strictObject({ intake: QueueUrls, jobs: QueueUrls, batch_events: QueueUrls, webhooks: QueueUrls }),
   batch: z.strictObject({ job_queue: Text, job_definition: Text }),
+  /** Only where the stack has it: see `mv2id train`. */
+  training: z.strictObject({ job_queue: Text, job_definition: Text }).optional(),
   /** Secrets Manager: `{"secrets": ["whsec_...", "whsec_..."]}`, the newest first. */
   webhook_secret: Text,
+  results_retention_days: RetentionDays.optional(),
 });
 
 export const DeploymentSchema = z.discriminatedUnion('type', [LocalDeploymentSchema, AwsDeploymentSchema]);

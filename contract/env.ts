@@ -16,6 +16,12 @@ export const CHECKPOINT_SECONDS = 'MV2ID_CHECKPOINT_SECONDS';
 export const BATCH_JOB_ID = 'AWS_BATCH_JOB_ID';
 /** From 1. */
 export const BATCH_JOB_ATTEMPT = 'AWS_BATCH_JOB_ATTEMPT';
+/** The run that a training job is to go on with: its name under `training/` of the models bucket. Read by training/on_batch.py too. */
+export const TRAINING_RUN = 'MV2ID_TRAINING_RUN';
+/** Name of the models bucket, for a training job. Read by training/on_batch.py. */
+export const MODELS_BUCKET = 'MV2ID_MODELS_BUCKET';
+/** Large folder that a training job may write to. Read by training/on_batch.py. */
+export const TRAINING_FOLDER = 'MV2ID_TRAINING_FOLDER';
 /** Profile of the command line where none is named: see cli/profile.ts. */
 export const PROFILE = 'MV2ID_PROFILE';
 /** Prints stack traces. */

@@ -52,6 +52,9 @@ export function deploymentOfOutputs(outputs: Readonly<Record<string, string>>, r
       webhooks: queue('webhooks'),
     },
     batch: { job_queue: output(BATCH_QUEUE_OUTPUT), job_definition: output(BATCH_DEFINITION_OUTPUT) },
+    ...(outputs[TRAINING_QUEUE_OUTPUT] && {
+      training: { job_queue: output(TRAINING_QUEUE_OUTPUT), job_definition: output(TRAINING_DEFINITION_OUTPUT) },
+    }),
     webhook_secret: output(WEBHOOK_SECRET_OUTPUT),
   };
 }
