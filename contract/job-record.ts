@@ -37,6 +37,8 @@ export const JobRecordSchema = z.strictObject({
   batch_job_id: z.string().nullable(),
   /** The attempt that may write. A worker of an earlier one finds a larger number here and stops. */
   attempt: z.int().nonnegative(),
+  /** How long results are kept after the job's end; left out where nobody has said: for ever. */
+  retention_days: z.int().positive().optional(),
   /** Why the last attempt ended, told by the worker itself; the reason of a failure that Batch reports. */
   last_error: JobSchema.shape.error,
   pending_events: z.array(JobEventSchema),

@@ -132,6 +132,8 @@ export const JobSchema = z.strictObject({
   submitted_at: Time.nullable(),
   started_at: Time.nullable(),
   completed_at: Time.nullable(),
+  /** When the results were removed because their retention was over; `output` is empty since. */
+  data_removed_at: Time.nullable().default(null),
 });
 
 export type Job = z.output<typeof JobSchema>;

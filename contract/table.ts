@@ -14,5 +14,14 @@ export const TABLE_TTL_ATTRIBUTE = 'expires_at';
  * The indexes. Each is named as the string attribute that is its partition key, sorted by TABLE_SORT_KEY, and projects everything;
  * a record without the attribute is not in it. DynamoDB allows 20 to a table.
  */
-export const TABLE_INDEXES = ['by_tenant', 'by_set', 'by_unsettled', 'by_month', 'by_job', 'by_dead'] as const;
+export const TABLE_INDEXES = [
+  'by_tenant',
+  'by_set',
+  'by_unsettled',
+  'by_month',
+  'by_job',
+  'by_dead',
+  /** By the day on which something of the record is to be removed: only what has such a day is in it. */
+  'by_expiry',
+] as const;
 export type TableIndex = (typeof TABLE_INDEXES)[number];

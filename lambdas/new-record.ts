@@ -47,6 +47,7 @@ export function newRecord({ id, tenant, set, uploadedAt }: Origin, verdict: Verd
     submitted_at: null,
     started_at: null,
     completed_at: rejection ? now.toISOString() : null,
+    data_removed_at: null,
   };
   return {
     id,

@@ -75,6 +75,7 @@ function ruleOf(schema: z.ZodType): string {
 }
 
 function unwrapped(schema: z.ZodType): z.ZodType {
-  const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable;
+  const wraps =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault;
   return wraps ? unwrapped(schema.unwrap() as z.ZodType) : schema;
 }

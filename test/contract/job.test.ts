@@ -17,6 +17,11 @@ test('a job object with a key missing or one too many is refused', () => {
   expect(JobSchema.safeParse(withoutError).success).toBe(false);
 });
 
+test('a job object of before data_removed_at is read as one whose results are there', () => {
+  const { data_removed_at: _removed, ...earlier } = fixture('job-v1-succeeded.json') as Record<string, unknown>;
+  expect(JobSchema.parse(earlier).data_removed_at).toBeNull();
+});
+
 test('five states are terminal', () => {
   expect(JOB_STATES.filter(isTerminal)).toEqual(['succeeded', 'failed', 'canceled', 'timed_out', 'rejected']);
 });

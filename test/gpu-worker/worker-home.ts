@@ -225,5 +225,6 @@ function queuedJob(id: JobId, set: string, created: string): Job {
     submitted_at: null,
     started_at: null,
     completed_at: null,
+    data_removed_at: null,
   };
 }

@@ -187,5 +187,6 @@ function firstJob(id: JobId, tenant: string, set: string, manifest: Manifest, ti
     submitted_at: null,
     started_at: null,
     completed_at: error ? time : null,
+    data_removed_at: null,
   };
 }
