@@ -12,6 +12,8 @@ export const MODEL_CACHE = 'MV2ID_MODEL_CACHE';
 export const THREADS = 'MV2ID_THREADS';
 /** Least time between two checkpoints of a running job; 0 for one after every step. */
 export const CHECKPOINT_SECONDS = 'MV2ID_CHECKPOINT_SECONDS';
+/** File that says what instance a worker runs on: see instance.ts. */
+export const INSTANCE = 'MV2ID_INSTANCE';
 /** Set by AWS Batch, and by the local one likewise. */
 export const BATCH_JOB_ID = 'AWS_BATCH_JOB_ID';
 /** From 1. */
@@ -22,6 +24,8 @@ export const TRAINING_RUN = 'MV2ID_TRAINING_RUN';
 export const MODELS_BUCKET = 'MV2ID_MODELS_BUCKET';
 /** Large folder that a training job may write to. Read by training/on_batch.py. */
 export const TRAINING_FOLDER = 'MV2ID_TRAINING_FOLDER';
+/** Where the stages' metrics go, see metrics.ts; Powertools reads it itself. */
+export const METRICS_NAMESPACE = 'POWERTOOLS_METRICS_NAMESPACE';
 /** Profile of the command line where none is named: see cli/profile.ts. */
 export const PROFILE = 'MV2ID_PROFILE';
 /** Prints stack traces. */

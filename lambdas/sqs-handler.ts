@@ -9,15 +9,11 @@ import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-p
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { QueueName } from '../contract/deployment';
+import type { MessageMetric } from '../contract/metrics';
 import { PowertoolsLog } from './powertools-log';
 import { RetryLater, type Stage, type StageContext } from './stage';
 
 export type SqsHandler = (event: SQSEvent, lambda?: Context) => Promise<SQSBatchResponse>;
-
-/** Names of the metrics: how a stage is done with a message. */
-type Outcome = 'MessageDone' | 'MessageRetriedLater' | 'MessageFailed';
-
-const METRICS_NAMESPACE = 'mv2id';
 
 /**
  * @param name of the stage, in logs and metrics.
@@ -72,7 +68,7 @@ async function handleRecord(
   metrics: Metrics | null,
   delays: Map<string, number>,
 ): Promise<void> {
-  const count = (outcome: Outcome) => metrics?.addMetric(outcome, MetricUnit.Count, 1);
+  const count = (outcome: MessageMetric) => metrics?.addMetric(outcome, MetricUnit.Count, 1);
   try {
     await stage(messageOf(record), context);
     count('MessageDone');
@@ -113,5 +109,5 @@ async function delayMessages(
 }
 
 function stageMetrics(name: string): Metrics {
-  return new Metrics({ namespace: METRICS_NAMESPACE, serviceName: name });
+  return new Metrics({ serviceName: name });
 }

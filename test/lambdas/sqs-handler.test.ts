@@ -1,4 +1,6 @@
 import type { SQSEvent } from 'aws-lambda';
+import { METRICS_NAMESPACE } from '../../contract/env';
+import { metricsNamespace } from '../../contract/metrics';
 import { sqsHandler } from '../../lambdas/sqs-handler';
 import { RetryLater, type Stage, type StageContext } from '../../lambdas/stage';
 import { submit } from '../../lambdas/submit';
@@ -119,7 +121,11 @@ describe('metrics', () => {
     const print = jest.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)));
     // Powertools prints through a console of its own unless it is told that it is being developed with.
     const before = { ...process.env };
-    Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' });
+    Object.assign(process.env, {
+      POWERTOOLS_DEV: 'true',
+      POWERTOOLS_METRICS_DISABLED: 'false',
+      [METRICS_NAMESPACE]: metricsNamespace('trial'),
+    });
     try {
       const handler = sqsHandler('test', byBody, 'intake', async () => ({ ...context, isLocal }));
       await handler(event);
@@ -134,6 +140,7 @@ describe('metrics', () => {
     const [metrics, ...more] = await metricsOf(sqsEvent(['fine', 'fine', 'broken', 'early']), false);
     expect(more).toEqual([]);
     expect(metrics).toMatchObject({ service: 'test', MessageDone: [1, 1], MessageFailed: 1, MessageRetriedLater: 1 });
+    expect(metrics).toMatchObject({ _aws: { CloudWatchMetrics: [{ Namespace: 'mv2id/trial' }] } });
   });
 
   test('are not printed on one machine', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { BatchJob, BatchState } from '../../contract/events';
 import { isTerminal, JOB_STATES } from '../../contract/job';
 import type { JobRecord } from '../../contract/job-record';
+import { JOB_ENDED_LINE } from '../../contract/metrics';
 import { track } from '../../lambdas/track';
 import { batchEvent, drainWebhooks, openTestContext, stageMessage, type TestContext } from './factories';
 import { type QueuedJobOptions, queuedJob } from './queued-job';
@@ -193,4 +194,48 @@ describe('Batch jobs that are not to count', () => {
 
 test('a message that is no event of a Batch job fails', async () => {
   await expect(track(stageMessage({ source: 'aws.s3' }), context)).rejects.toThrow(/source/);
+});
+
+describe('the line that CloudWatch counts', () => {
+  const FAILED = { attempts: [attempt(HOUR, 70)] };
+
+  /** What is logged while Batch tells of its job. */
+  async function linesOf(job: JobRecord, status: BatchState, detail: Partial<BatchJob> = {}, isLocal = false) {
+    const lines: unknown[] = [];
+    const log = { ...context.log, info: (message: string, about?: object) => void lines.push({ message, ...about }) };
+    const event = batchEvent({ jobId: BATCH_JOB, jobName: job.id, status, ...detail });
+    await track(stageMessage(event), { ...context, isLocal, log });
+    return lines.filter((line) => (line as { message: string }).message === JOB_ENDED_LINE);
+  }
+
+  test('a job that succeeded', async () => {
+    const job = await submittedJob();
+    await context.ledger.change(job.job.id, () => ({ status: 'processing' }));
+    context.clock.move(30);
+    const metrics = { ...job.job.metrics, estimated_cost_usd: 0.02 };
+    await context.ledger.change(job.job.id, () => ({ status: 'succeeded', job: { metrics } }));
+    const ended = { job_id: job.id, status: 'succeeded', code: null, is_our_fault: false };
+    expect(await linesOf(job, 'SUCCEEDED', { attempts: [attempt(HOUR, 0)] })).toEqual([
+      { message: JOB_ENDED_LINE, ...ended, predict_seconds: 30, estimated_cost_usd: 0.02 },
+    ]);
+  });
+
+  test('our fault, and that of the input', async () => {
+    expect(await linesOf(await submittedJob(), 'FAILED', FAILED)).toMatchObject([
+      { status: 'failed', code: 'batch_failed', is_our_fault: true },
+    ]);
+    const job = await submittedJob({ set: 'other' });
+    const error = { code: 'invalid_image', message: 'No.', details: [], retryable: false };
+    await context.ledger.change(job.job.id, () => ({ status: 'failed', job: { error } }));
+    expect(await linesOf(job, 'FAILED', { attempts: [attempt(HOUR, 64)] })).toMatchObject([
+      { status: 'failed', code: 'invalid_image', is_our_fault: false },
+    ]);
+  });
+
+  test('none while it runs, for another Batch job, and on one machine', async () => {
+    const job = await submittedJob();
+    expect(await linesOf(job, 'RUNNING', { startedAt: HOUR })).toEqual([]);
+    expect(await linesOf(job, 'FAILED', { ...FAILED, jobId: 'batch-job-2' })).toEqual([]);
+    expect(await linesOf(job, 'FAILED', FAILED, true)).toEqual([]);
+  });
 });
