@@ -16,6 +16,7 @@ import { manifestKey, parseUploadKey } from '../contract/keys';
 import { CANCELED, endJob, ttlEnd } from './end-job';
 import { followBatchJob } from './follow-batch-job';
 import { inParallel } from './in-parallel';
+import { OpenJobsCount } from './open-jobs';
 import type { StageContext } from './stage';
 import { sendSubmitMessages } from './submit-message';
 import { nextStretch, type Stretch } from './upload-sweep';
@@ -68,6 +69,7 @@ export async function reconcile(context: StageContext, maxListed = MAX_LISTED): 
   };
   const stretch = await nextStretch(context, maxListed);
   const waiting: WaitingJob[] = [];
+  const openJobs = new OpenJobsCount(context);
   const open = allRecords(context.ports.jobs, 'by_unsettled', 'unsettled', 'oldest');
   for await (const group of inGroups(open, GROUP_SIZE)) {
     const inBatch: JobRecord[] = [];
@@ -75,6 +77,7 @@ export async function reconcile(context: StageContext, maxListed = MAX_LISTED): 
       guarded(seen.id, count, context, async () => {
         count.examined++;
         const record = await examine(seen, stretch, count, context);
+        if (record) openJobs.add(record.job);
         if (record?.job.status === 'queued') {
           if (isOld(record.job.created_at, context.now())) waiting.push(waitingJob(record));
         } else if (record) inBatch.push(record);
@@ -82,6 +85,7 @@ export async function reconcile(context: StageContext, maxListed = MAX_LISTED): 
     );
     await askBatch(inBatch, count, context);
   }
+  openJobs.log();
   await guarded('jobs', count, context, () => resubmit(waiting, count, context));
   await guarded('intake', count, context, () => announceUnseen(stretch, count, context));
   return count;
