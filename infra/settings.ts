@@ -64,7 +64,11 @@ const GpuSchema = z
       })
       .prefault({}),
     /** How long an idle instance waits for another job: a warm start for its price. */
-    keep_warm_minutes: wholeNumber(0, 7 * 24 * 60).default(0),
+    keep_warm_minutes: z
+      .int()
+      .refine((minutes) => minutes === 0 || (minutes >= 20 && minutes <= 7 * 24 * 60))
+      .default(0)
+      .meta({ rule: '0 or a whole number from 20 to 10080, which AWS Batch takes' }),
     /** A job that waits so long for a capacity that does not exist is given up. */
     stuck_minutes: wholeNumber(10, 24 * 60).default(6 * 60),
     /** Root volume of instances whose own disks are too small for weights; GiB. */
@@ -170,6 +174,25 @@ export function parseSettings(value: unknown): Settings {
   const errors = fieldErrors(SettingsSchema, value ?? {}, SETTINGS_KEY);
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join(' '));
   return SettingsSchema.parse(value ?? {});
+}
+
+/**
+ * The settings of an app: from cdk.json, or from the command line as text (`-c mv2id='{"stack_name": "mv2id-test"}'`), which takes
+ * their place as a whole.
+ * @throws Error with every field that is wrong.
+ */
+export function readSettings(context: { tryGetContext(key: string): unknown }): Settings {
+  const value = context.tryGetContext(SETTINGS_KEY);
+  return parseSettings(typeof value === 'string' ? parseJson(value) : value);
+}
+
+/** What is no JSON stays as it is, for the message. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function wholeNumber(least: number, most: number) {

@@ -1,0 +1,40 @@
+/** The deployment as every process of the stack is told it, in one variable of its environment. */
+import { Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { AwsDeployment, QueueName } from '../contract/deployment';
+import type { OutputsProps } from './outputs';
+
+export interface DeploymentJsonProps extends OutputsProps {
+  /** Of every service, where an emulator plays them. */
+  readonly endpoint?: string;
+}
+
+/** @returns JSON with names that CloudFormation fills in. */
+export function deploymentJson(scope: Construct, props: DeploymentJsonProps): string {
+  const { storage, queues, batch, secret, endpoint } = props;
+  const stack = Stack.of(scope);
+  const queue = (name: QueueName) => ({
+    url: queues[name].queue.queueUrl,
+    dead_letter_url: queues[name].deadLetters.queueUrl,
+  });
+  const deployment: AwsDeployment = {
+    type: 'aws',
+    region: stack.region,
+    ...(endpoint !== undefined && { endpoint }),
+    buckets: {
+      uploads: storage.uploads.bucketName,
+      results: storage.results.bucketName,
+      models: storage.models.bucketName,
+    },
+    table: storage.table.tableName,
+    queues: {
+      intake: queue('intake'),
+      jobs: queue('jobs'),
+      batch_events: queue('batch_events'),
+      webhooks: queue('webhooks'),
+    },
+    batch: { job_queue: batch.jobQueueName, job_definition: batch.jobDefinitionName },
+    webhook_secret: secret.secretArn,
+  };
+  return stack.toJsonString(deployment);
+}

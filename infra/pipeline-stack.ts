@@ -1,0 +1,99 @@
+/**
+ * The service in AWS, from the uploads bucket to the webhook:
+ *
+ *   uploads -> EventBridge -> [intake] -> validate -> [jobs] -> submit -> AWS Batch -> GPU worker -> results
+ *                                                             AWS Batch -> EventBridge -> [batch_events] -> track
+ *                                   every change of a job -> [webhooks] -> notify -> the receiver
+ *
+ * reconcile finds what an event lost. [ ] are queues, each with dead letters.
+ */
+import { Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { AlertTopic } from './alert-topic';
+import { BatchAccess, type BatchNames } from './batch-access';
+import { BatchEvents } from './batch-events';
+import { deploymentJson } from './deployment-json';
+import { EncryptionKey } from './encryption-key';
+import { type FlowQueues, flowQueues } from './flow-queues';
+import { writeOutputs } from './outputs';
+import type { Settings } from './settings';
+import type { StageFunction, StageName } from './stage-function';
+import { NotifyStage } from './stages/notify';
+import { ReconcileStage } from './stages/reconcile';
+import { SubmitStage } from './stages/submit';
+import { TrackStage } from './stages/track';
+import { ValidateStage } from './stages/validate';
+import { Storage } from './storage';
+import { UploadEvents } from './upload-events';
+import { WebhookSecret } from './webhook-secret';
+
+export interface PipelineStackProps extends StackProps {
+  readonly settings: Settings;
+  /** A Batch of somebody else's, for emulators: the stack has no GPUs and no network then. */
+  readonly batch?: BatchNames;
+  /** Where an emulator plays every service; its functions are told so. */
+  readonly endpoint?: string;
+}
+
+export class PipelineStack extends Stack {
+  readonly storage: Storage;
+  readonly queues: FlowQueues;
+  readonly functions: Readonly<Record<StageName, StageFunction>>;
+  /** Where people are told. */
+  readonly topic: AlertTopic;
+
+  constructor(scope: Construct, id: string, { settings, batch: played, endpoint, ...props }: PipelineStackProps) {
+    super(scope, id, {
+      stackName: settings.stack_name,
+      description: 'mv2id: identity-consistent video of a person, from several photos, as a batch job system.',
+      ...props,
+    });
+    Tags.of(this).add('mv2id:stack', settings.stack_name);
+
+    // What is kept, what waits, what signs
+    const key = settings.encryption === 'customer_managed' ? new EncryptionKey(this, 'Key', { settings }) : undefined;
+    const storage = new Storage(this, 'Storage', { settings, key });
+    const queues = flowQueues(this, key);
+    const secret = new WebhookSecret(this, 'SigningSecret', { settings, key });
+    const batch = new BatchAccess(this, 'Batch', played ?? batchNames(settings));
+    const parts = { storage, queues, batch, secret };
+    const deployment = deploymentJson(this, { ...parts, endpoint });
+    const stage = { settings, deployment, key, ...parts };
+
+    // job.json -> intake -> validate -> jobs
+    new UploadEvents(this, 'UploadEvents', { uploads: storage.uploads, intake: queues.intake });
+    const validate = new ValidateStage(this, 'Validate', stage);
+
+    // jobs -> submit -> Batch
+    const submit = new SubmitStage(this, 'Submit', stage);
+
+    // Batch -> batch_events -> track
+    new BatchEvents(this, 'BatchStates', { batch, batchEvents: queues.batch_events });
+    const track = new TrackStage(this, 'Track', stage);
+
+    // webhooks -> notify -> the receiver
+    const notify = new NotifyStage(this, 'Notify', stage);
+
+    // What an event lost
+    const reconcile = new ReconcileStage(this, 'Reconcile', stage);
+
+    // What people and commands are told
+    this.topic = new AlertTopic(this, 'Alerts', { settings, key });
+    writeOutputs(this, parts);
+
+    this.storage = storage;
+    this.queues = queues;
+    this.functions = {
+      validate: validate.handler,
+      submit: submit.handler,
+      track: track.handler,
+      notify: notify.handler,
+      reconcile: reconcile.handler,
+    };
+  }
+}
+
+/** Fixed, so that the worker's job definition can hold the deployment, which names the job definition. */
+function batchNames({ stack_name }: Settings): BatchNames {
+  return { jobQueueName: `${stack_name}-jobs`, jobDefinitionName: `${stack_name}-worker` };
+}

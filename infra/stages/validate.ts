@@ -1,0 +1,43 @@
+/** Stage 1: queue `intake` -> lambdas/validate.ts -> queue `jobs`. */
+import { Construct } from 'constructs';
+import { UPLOADS_PREFIX } from '../../contract/keys';
+import type { BatchAccess } from '../batch-access';
+import type { FlowQueues } from '../flow-queues';
+import { SharpLayer } from '../sharp-layer';
+import { StageFunction, type StageSettings } from '../stage-function';
+import type { Storage } from '../storage';
+
+export interface ValidateStageProps extends StageSettings {
+  readonly storage: Storage;
+  readonly queues: FlowQueues;
+  readonly batch: BatchAccess;
+}
+
+export class ValidateStage extends Construct {
+  readonly handler: StageFunction;
+
+  constructor(scope: Construct, id: string, props: ValidateStageProps) {
+    super(scope, id);
+    const { settings, storage, queues, batch } = props;
+    const { architecture, concurrency } = settings.lambda;
+    this.handler = new StageFunction(this, 'Function', {
+      ...props,
+      stage: 'validate',
+      description: 'Turns a job.json and its photos into a job, or says what is wrong with them',
+      // One photo of 64 megapixels is decoded at a time.
+      memoryMb: 2048,
+      layers: { sharp: new SharpLayer(this, 'Sharp', { architecture }) },
+    });
+    // One set a call: a photo that takes long, or takes the process with it, holds up no other set.
+    queues.intake.feed(this.handler, { batchSize: 1, maxConcurrency: concurrency.validate });
+
+    // What it may do
+    storage.allowObjects(this.handler, 'uploads', `${UPLOADS_PREFIX}*`, ['read']);
+    storage.allowObjects(this.handler, 'models', '*/model_index.json', ['read']);
+    storage.allowLedger(this.handler);
+    storage.allowRecords(this.handler, ['by_set']);
+    queues.jobs.allowSend(this.handler);
+    queues.webhooks.allowSend(this.handler);
+    batch.allowTerminate(this.handler);
+  }
+}

@@ -1,0 +1,159 @@
+/** What the service keeps: three buckets, the log of who read them, and the one table. */
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { BucketName } from '../contract/deployment';
+import { JOB_FILE_NAME, UPLOADS_PREFIX } from '../contract/keys';
+import { MAX_RETENTION_DAYS } from '../contract/limits';
+import { TABLE_INDEXES, TABLE_KEY, TABLE_SORT_KEY, TABLE_TTL_ATTRIBUTE, type TableIndex } from '../contract/table';
+import { acknowledge } from './acknowledge';
+import type { Settings } from './settings';
+
+export interface StorageProps {
+  readonly settings: Settings;
+  /** Of the team's own; without, S3 and DynamoDB encrypt with theirs. */
+  readonly key?: kms.IKey;
+}
+
+/** What somebody may do with objects. */
+export type ObjectAccess = 'read' | 'write' | 'delete';
+
+const ACTION_OF_ACCESS: Record<ObjectAccess, string> = {
+  read: 's3:GetObject',
+  write: 's3:PutObject',
+  delete: 's3:DeleteObject',
+};
+
+const RESULTS_PREFIX = 'jobs/';
+/** Reconcile deletes the results of each job in its own time; this rule is for what it does not know of any more. */
+const RESULTS_BACKSTOP_DAYS = MAX_RETENTION_DAYS + 30;
+/** An upload that has not gone on for so long never will. */
+const ABANDONED_UPLOAD_DAYS = 7;
+
+export class Storage extends Construct {
+  readonly uploads: s3.Bucket;
+  readonly results: s3.Bucket;
+  readonly models: s3.Bucket;
+  readonly table: dynamodb.TableV2;
+  readonly key: kms.IKey | undefined;
+
+  constructor(scope: Construct, id: string, { settings, key }: StorageProps) {
+    super(scope, id);
+    this.key = key;
+    const { retention } = settings;
+    const accessLogs = new s3.Bucket(this, 'AccessLogs', {
+      ...bucketDefaults(settings),
+      // S3 delivers access logs to no bucket with a key of its own.
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      lifecycleRules: [{ id: 'old-logs', expiration: Duration.days(retention.logs_days) }],
+    });
+    acknowledge(accessLogs, 'S1', 'It holds the access logs of the other buckets; a log of its own would never end.');
+
+    const bucket = (name: BucketName, props: s3.BucketProps) =>
+      new s3.Bucket(this, name, {
+        ...bucketDefaults(settings),
+        encryption: key ? s3.BucketEncryption.KMS : s3.BucketEncryption.S3_MANAGED,
+        encryptionKey: key,
+        bucketKeyEnabled: key !== undefined,
+        serverAccessLogsBucket: accessLogs,
+        serverAccessLogsPrefix: `${name}/`,
+        ...props,
+      });
+
+    this.uploads = bucket('uploads', {
+      // A photo that somebody overwrites by mistake can be had back, and a job sees what was validated or nothing.
+      versioned: true,
+      lifecycleRules: [
+        {
+          id: 'old-uploads',
+          prefix: UPLOADS_PREFIX,
+          expiration: Duration.days(retention.uploads_days),
+          noncurrentVersionExpiration: Duration.days(retention.old_versions_days),
+        },
+        // S3 takes this in no rule that has an expiration in days.
+        { id: 'emptied-keys', expiredObjectDeleteMarker: true },
+        abandonedUploads(),
+      ],
+    });
+    this.results = bucket('results', {
+      lifecycleRules: [
+        { id: 'forgotten-results', prefix: RESULTS_PREFIX, expiration: Duration.days(RESULTS_BACKSTOP_DAYS) },
+        abandonedUploads(),
+      ],
+    });
+    this.models = bucket('models', { lifecycleRules: [abandonedUploads()] });
+    this.table = new dynamodb.TableV2(this, 'table', {
+      partitionKey: { name: TABLE_KEY, type: dynamodb.AttributeType.STRING },
+      globalSecondaryIndexes: TABLE_INDEXES.map((name) => ({
+        indexName: name,
+        partitionKey: { name, type: dynamodb.AttributeType.STRING },
+        sortKey: { name: TABLE_SORT_KEY, type: dynamodb.AttributeType.STRING },
+      })),
+      billing: dynamodb.Billing.onDemand(),
+      timeToLiveAttribute: TABLE_TTL_ATTRIBUTE,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryption: key
+        ? dynamodb.TableEncryptionV2.customerManagedKey(key)
+        : dynamodb.TableEncryptionV2.dynamoOwnedKey(),
+      deletionProtection: !settings.delete_data_with_stack,
+      removalPolicy: removalPolicy(settings),
+    });
+  }
+
+  /** Reads and conditional writes of single records, and queries of these indexes. Nobody scans. */
+  allowRecords(grantee: iam.IGrantable, indexes: readonly TableIndex[] = []): void {
+    allow(grantee, ['dynamodb:GetItem', 'dynamodb:PutItem'], [this.table.tableArn]);
+    if (indexes.length === 0) return;
+    allow(
+      grantee,
+      ['dynamodb:Query'],
+      indexes.map((index) => `${this.table.tableArn}/index/${index}`),
+    );
+  }
+
+  /** @param pattern of keys: `sets/*`. */
+  allowObjects(grantee: iam.IGrantable, bucket: BucketName, pattern: string, accesses: readonly ObjectAccess[]): void {
+    const actions = accesses.map((access) => ACTION_OF_ACCESS[access]);
+    allow(grantee, actions, [this[bucket].arnForObjects(pattern)]);
+    // Without, S3 answers 403 in place of 404, and what is not there cannot be told from what is forbidden. A condition on the
+    // prefix would take that away again.
+    if (accesses.includes('read')) this.allowList(grantee, bucket);
+  }
+
+  allowList(grantee: iam.IGrantable, bucket: BucketName): void {
+    allow(grantee, ['s3:ListBucket'], [this[bucket].bucketArn]);
+  }
+
+  /** What clients/job-ledger.ts does here: the record, and the job object in the results, by compare and swap. */
+  allowLedger(grantee: iam.IGrantable): void {
+    this.allowRecords(grantee);
+    this.allowObjects(grantee, 'results', `${RESULTS_PREFIX}*/${JOB_FILE_NAME}`, ['read', 'write']);
+  }
+}
+
+function allow(grantee: iam.IGrantable, actions: string[], resources: string[]): void {
+  grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions, resources }));
+}
+
+function bucketDefaults(settings: Settings) {
+  return {
+    blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+    objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+    enforceSSL: true,
+    minimumTLSVersion: 1.2,
+    removalPolicy: removalPolicy(settings),
+    // CloudFormation deletes no bucket that holds something.
+    autoDeleteObjects: settings.delete_data_with_stack,
+  } as const satisfies s3.BucketProps;
+}
+
+function removalPolicy({ delete_data_with_stack }: Settings): RemovalPolicy {
+  return delete_data_with_stack ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+}
+
+function abandonedUploads(): s3.LifecycleRule {
+  return { id: 'abandoned-uploads', abortIncompleteMultipartUploadAfter: Duration.days(ABANDONED_UPLOAD_DAYS) };
+}
