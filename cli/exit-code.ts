@@ -1,7 +1,9 @@
 /** What a process says when it ends badly: one line and a code that scripts can tell apart (sysexits.h). */
+import { StackUnusable } from '../clients/aws/stack-unusable';
 import { JobRejected } from '../contract/rejection';
 import { GenerationCanceled } from '../gpu-worker/cancellation';
-import { ModelError, OutOfMemoryError, ProviderError } from '../gpu-worker/errors';
+import { CredentialsError, ModelError, OutOfMemoryError, ProviderError } from '../gpu-worker/errors';
+import { awsErrorText } from './aws-error';
 
 /** The input is at fault: command line, job.json, images, model directory. The same call fails again. */
 export const EXIT_USAGE = 64;
@@ -43,11 +45,17 @@ export function endingOf(error: unknown): Ending {
   if (error instanceof JobRejected) {
     return { exitCode: EXIT_USAGE, lines: error.details.map(({ message }) => oneLine(message)) };
   }
-  if (error instanceof UsageError || error instanceof ModelError || error instanceof ProviderError) {
-    return { exitCode: EXIT_USAGE, lines: [oneLine(error.message)] };
+  const isUsage = [UsageError, ModelError, ProviderError, CredentialsError].some((kind) => error instanceof kind);
+  if (isUsage) {
+    return { exitCode: EXIT_USAGE, lines: [oneLine((error as Error).message)] };
   }
   if (error instanceof OutOfMemoryError || error instanceof ServiceError)
     return { exitCode: EXIT_SOFTWARE, lines: [oneLine(error.message)] };
+  if (error instanceof StackUnusable) {
+    return { exitCode: error.isFinal ? EXIT_USAGE : EXIT_SOFTWARE, lines: [oneLine(error.message)] };
+  }
+  const fromAws = awsErrorText(error);
+  if (fromAws !== null) return { exitCode: EXIT_SOFTWARE, lines: [oneLine(fromAws)] };
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   const reason = code === undefined ? undefined : SYSTEM_ERRORS[code];
   if (reason) {
@@ -56,15 +64,7 @@ export function endingOf(error: unknown): Ending {
     return { exitCode: EXIT_SOFTWARE, lines: [`${file} must be written whole, got ${code}: ${reason}.`] };
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (isFromAws(error))
-    return { exitCode: EXIT_SOFTWARE, lines: [`AWS must answer, got ${error.name}: ${oneLine(message)}`] };
   return { exitCode: EXIT_SOFTWARE, lines: [`Internal error: ${oneLine(message)}`] };
-}
-
-/** What the SDK throws: the service's answer, or that there are no credentials to ask with. */
-function isFromAws(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false;
-  return '$metadata' in error || error.name === 'CredentialsProviderError';
 }
 
 function oneLine(message: string): string {

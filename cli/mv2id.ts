@@ -5,6 +5,7 @@ import { EXIT_USAGE, endingOf } from './exit-code';
 import { type GenerateOptions, runGenerate } from './generate';
 import { type InspectOptions, runInspect } from './inspect';
 import type { ProfileOptions } from './profile';
+import { addProfileCommands } from './profile-commands';
 import { PROVIDERS } from './providers';
 import { withService } from './service';
 import { addServiceCommands } from './service-commands';
@@ -72,6 +73,7 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
     .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES).default('float32'))
     .action(async (dir: string, options: InspectOptions) => setExitCode(await runInspect(dir, options, streams)));
   addServiceCommands(program, streams, setExitCode);
+  addProfileCommands(program, streams);
   addWebhookCommands(program, {
     streams,
     withPorts: (run) => withService(program.opts<ProfileOptions>(), ({ ports }) => run(ports)),

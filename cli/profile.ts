@@ -1,16 +1,22 @@
 /**
- * `--profile`: which deployment a command works on. `local` is built in: the folder of `mv2id serve` on this machine. Every other
- * one stands in a profiles file, `{"profiles": {"prod": <deployment>}}`: mv2id-profiles.json in the working directory, which a
- * project keeps beside its sets, or ~/.config/mv2id/profiles.json.
+ * `--profile`: which deployment a command works on. `local` is built in: the folder of `mv2id serve` on this machine. Every other one
+ * stands in a profiles file: a deployment written out, or a stack, whose outputs say where its deployment lives.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { StackPlace } from '../clients/aws/stack-deployment';
 import { DEFAULT_HOME } from '../clients/local/home';
-import { type Deployment, deploymentErrors } from '../contract/deployment';
+import { AwsDeploymentSchema, type Deployment, DeploymentSchema, deploymentErrors } from '../contract/deployment';
 import { PROFILE } from '../contract/env';
-import { describe, type FieldError, fieldErrors } from '../contract/field-error';
+import { describe, type FieldError, fieldError, fieldErrors } from '../contract/field-error';
 import { UsageError } from './exit-code';
+import {
+  ofThisProcess,
+  PROFILES_FILE_NAME,
+  type ProfilesFile,
+  readProfilesFiles,
+  type Surroundings,
+} from './profiles-file';
 
 /** The options that every command of the service takes. */
 export interface ProfileOptions {
@@ -18,30 +24,48 @@ export interface ProfileOptions {
   readonly home?: string;
 }
 
-/** Where a command looks; the process's own unless a test says otherwise. */
-export interface Surroundings {
-  readonly workingDirectory: string;
-  readonly userHome: string | undefined;
-  readonly env: NodeJS.ProcessEnv;
+export interface StackProfile extends StackPlace {
+  readonly type: 'stack';
 }
+
+export type Profile = Deployment | StackProfile;
 
 export const LOCAL_PROFILE = 'local';
-export const PROFILES_FILE_NAME = 'mv2id-profiles.json';
 
-const ProfilesSchema = z.object({ profiles: z.record(z.string(), z.unknown()) });
+/** Of CloudFormation: a name, or the ARN of a stack. */
+const STACK_NAME = /^(?:[A-Za-z][A-Za-z0-9-]{0,127}|arn:[^ ]+)$/;
 
-interface ProfilesFile {
-  readonly file: string;
-  readonly profiles: Readonly<Record<string, unknown>>;
-}
+const { region, endpoint, endpoints, aws_profile } = AwsDeploymentSchema.shape;
+const StackProfileSchema = z.strictObject({
+  type: z.literal('stack'),
+  region: region.regex(/^[a-z0-9-]+$/).meta({ rule: 'an AWS region, such as eu-central-1' }),
+  stack: z.string().regex(STACK_NAME).meta({ rule: 'the name of a CloudFormation stack' }),
+  endpoint,
+  endpoints,
+  aws_profile,
+});
 
-/** @throws UsageError when there is no such profile, or when it is no deployment. */
+/** The deployment that the options mean. @throws UsageError when there is no such profile; StackUnusable when its stack does not stand. */
 export async function findDeployment(
   options: ProfileOptions,
   surroundings: Surroundings = ofThisProcess(),
 ): Promise<Deployment> {
-  const { workingDirectory, env } = surroundings;
-  const name = options.profile ?? (env[PROFILE] || LOCAL_PROFILE);
+  const profile = await findProfile(options, surroundings);
+  if (profile.type !== 'stack') return profile;
+  // Loaded only when there is a stack to read.
+  const {
+    deploymentOfStack,
+  }: typeof import('../clients/aws/stack-deployment') = require('../clients/aws/stack-deployment');
+  return deploymentOfStack(profile);
+}
+
+/** What the options name, as it is written; asks nobody. @throws UsageError when there is no such profile, or when it is none. */
+export async function findProfile(
+  options: ProfileOptions,
+  surroundings: Surroundings = ofThisProcess(),
+): Promise<Profile> {
+  const { workingDirectory } = surroundings;
+  const name = profileName(options, surroundings);
   if (name === LOCAL_PROFILE) {
     return { type: 'local', home: path.resolve(workingDirectory, options.home ?? DEFAULT_HOME) };
   }
@@ -54,50 +78,30 @@ export async function findDeployment(
   return parseProfile(found, name);
 }
 
-function ofThisProcess(): Surroundings {
-  return { workingDirectory: process.cwd(), userHome: process.env.HOME, env: process.env };
+/** The name that options or environment give; `local` otherwise. */
+export function profileName({ profile }: ProfileOptions, { env }: Pick<Surroundings, 'env'> = process): string {
+  return profile ?? (env[PROFILE] || LOCAL_PROFILE);
 }
 
-/** The nearest first. */
-async function readProfilesFiles({ workingDirectory, userHome }: Surroundings): Promise<ProfilesFile[]> {
-  const places = [path.join(workingDirectory, PROFILES_FILE_NAME)];
-  if (userHome) places.push(path.join(userHome, '.config', 'mv2id', 'profiles.json'));
-  const files = await Promise.all(places.map(readProfilesFile));
-  return files.filter((file) => file !== null);
+/** Every field that is wrong, or an empty list. @param root name of the value in messages. */
+export function profileErrors(value: unknown, root: string): FieldError[] {
+  const asked = z.looseObject({ type: z.unknown() }).safeParse(value).data?.type;
+  if (asked === 'stack') return fieldErrors(StackProfileSchema, value, root);
+  const types = DeploymentSchema.options.map(({ shape }) => shape.type.value);
+  if (types.some((type) => type === asked)) return deploymentErrors(value, root);
+  const rule = `one of ${['stack', ...types].map((type) => JSON.stringify(type)).join(', ')}`;
+  return [fieldError('type', rule, asked)];
 }
 
-async function readProfilesFile(file: string): Promise<ProfilesFile | null> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new UsageError(`${file} must be a readable file, got ${code}.`);
-  }
-  const json = parseJson(file, text);
-  throwErrors(`${file}: `, fieldErrors(ProfilesSchema, json, 'the file'));
-  return { file, profiles: (json as z.output<typeof ProfilesSchema>).profiles };
-}
-
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`${file} must be JSON, got ${(error as Error).message}.`);
-  }
-}
-
-function parseProfile({ file, profiles }: ProfilesFile, name: string): Deployment {
+function parseProfile({ file, profiles }: ProfilesFile, name: string): Profile {
   const value = profiles[name];
-  throwErrors(`${file}: profiles.${name}: `, deploymentErrors(value, 'the deployment'));
-  const deployment = value as Deployment;
-  if (deployment.type !== 'local') return deployment;
-  return { ...deployment, home: path.resolve(path.dirname(file), deployment.home) };
-}
-
-function throwErrors(where: string, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw new UsageError(errors.map(({ message }) => `${where}${message}`).join(' '));
+  const errors = profileErrors(value, 'the profile');
+  if (errors.length > 0) {
+    throw new UsageError(errors.map(({ message }) => `${file}: profiles.${name}: ${message}`).join(' '));
+  }
+  const profile = value as Profile;
+  if (profile.type !== 'local') return profile;
+  return { ...profile, home: path.resolve(path.dirname(file), profile.home) };
 }
 
 function noSuchProfile(name: string, files: readonly ProfilesFile[]): UsageError {

@@ -6,7 +6,7 @@ import { type RunningDeployment, startDeployment } from '../local/deployment';
 import { HomeIsServed } from '../local/serve-lock';
 import { EXIT_INTERRUPTED, UsageError } from './exit-code';
 import { HOME } from './home';
-import { findDeployment, type ProfileOptions } from './profile';
+import { findProfile, type ProfileOptions } from './profile';
 import { lineLog } from './serve-log';
 import type { Streams } from './streams';
 import { untilInterrupted } from './until-interrupted';
@@ -22,7 +22,7 @@ export interface ServeOptions extends ProfileOptions {
 
 /** @throws UsageError when the profile is not this machine's, another process serves the home, or the port is taken. */
 export async function runServe(options: ServeOptions, { stdout, stderr }: Streams): Promise<void> {
-  const profile = await findDeployment(options);
+  const profile = await findProfile(options);
   if (profile.type !== 'local') {
     throw new UsageError(`--profile must be of this machine to serve it, got one of type ${profile.type}.`);
   }

@@ -29,9 +29,11 @@ const LocalDeploymentSchema = z.strictObject({
   results_retention_days: RetentionDays.optional(),
 });
 
-const AwsDeploymentSchema = z.strictObject({
+export const AwsDeploymentSchema = z.strictObject({
   type: z.literal('aws'),
   region: Text,
+  /** Profile of ~/.aws whose credentials are used, on the machine of a person. */
+  aws_profile: Text.optional(),
   /** Another endpoint for every service, for emulators. */
   endpoint: z.url().optional(),
   /** Other endpoints by service, where one emulator does not serve all of them. */

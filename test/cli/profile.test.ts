@@ -97,7 +97,7 @@ test.each<[string, ProfileOptions, unknown, string]>([
     'no type',
     { profile: 'prod' },
     { profiles: { prod: {} } },
-    'FILE: profiles.prod: type must be one of "local", "aws", got nothing.',
+    'FILE: profiles.prod: type must be one of "stack", "local", "aws", got nothing.',
   ],
 ])('%s', async (_name, options, content, message) => {
   if (content !== null) writeNear(content);
