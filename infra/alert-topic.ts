@@ -12,7 +12,7 @@ export interface AlertTopicProps {
   readonly key?: kms.IKey;
 }
 
-const PUBLISHERS = ['cloudwatch', 'budgets'];
+const PUBLISHERS = ['cloudwatch', 'events', 'budgets'];
 
 export class AlertTopic extends sns.Topic {
   constructor(scope: Construct, id: string, { settings, key }: AlertTopicProps) {
