@@ -16,8 +16,11 @@ import type { GenerationEvent, GenerationResult, Phase } from '../gpu-worker/gen
 import { type Generation, startGeneration } from '../gpu-worker/generation';
 import { DTYPE_OF_PROVIDER, seedOf } from '../gpu-worker/job-defaults';
 import { byteText } from '../gpu-worker/memory';
+import { openModel } from '../gpu-worker/model/open-model';
+import { hashModelDirectory } from '../gpu-worker/model-hash';
 import type { FloatDType } from '../gpu-worker/onnx/graph';
 import type { Plan } from '../gpu-worker/plan';
+import { credentialsFromEnv } from '../gpu-worker/provenance/credentials-from-env';
 import type { Provider } from '../gpu-worker/session';
 import { writeWholeFile } from '../gpu-worker/whole-file';
 import { EXIT_INTERRUPTED, UsageError } from './exit-code';
@@ -56,6 +59,8 @@ export async function runGenerate(
   const set = setNameOf(setFolder);
   const id = jobId(LOCAL_TENANT, set, bytes);
   const modelDir = options.model ?? (await bundledModel(manifest.model));
+  const credentials = await credentialsFromEnv();
+  const origin = { jobId: id, model: manifest.model, modelSha256: await hashOfModel(modelDir) };
   const outFolder = path.resolve(options.out ?? path.join('out', path.basename(path.resolve(setFolder))));
   const { workFolder, isNew } = await makeWorkFolder(outFolder);
   const progress = createProgress(stderr);
@@ -71,6 +76,8 @@ export async function runGenerate(
         outFolder: workFolder,
         session: { provider: options.provider, numThreads: options.threads },
         computeDtype: options.dtype ?? DTYPE_OF_PROVIDER[options.provider],
+        origin,
+        ...(credentials && { credentials }),
         noiseFile: options.noise,
       },
       (event) => {
@@ -115,6 +122,12 @@ async function bundledModel(model: string): Promise<string> {
     throw new JobRejected('invalid_manifest', [fieldError('model', rule, model)]);
   });
   return dir;
+}
+
+/** @throws ModelError when the directory is none that can be used, before its gigabytes are read. */
+async function hashOfModel(modelDir: string): Promise<string> {
+  await openModel(modelDir);
+  return hashModelDirectory(modelDir);
 }
 
 async function makeWorkFolder(outFolder: string): Promise<{ workFolder: string; isNew: boolean }> {
@@ -215,7 +228,14 @@ async function describeJob({ id, set, manifest, result, workFolder, startedAt }:
     input,
     output,
     error: null,
-    metrics: { queue_time: 0, predict_time: elapsed, total_time: elapsed, attempts: 1, estimated_cost_usd: null },
+    metrics: {
+      queue_time: 0,
+      predict_time: elapsed,
+      total_time: elapsed,
+      attempts: 1,
+      gpu_seconds: elapsed,
+      estimated_cost_usd: 0,
+    },
     attempts: [
       {
         number: 1,

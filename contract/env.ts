@@ -26,6 +26,9 @@ export const MODELS_BUCKET = 'MV2ID_MODELS_BUCKET';
 export const TRAINING_FOLDER = 'MV2ID_TRAINING_FOLDER';
 /** Where the stages' metrics go, see metrics.ts; Powertools reads it itself. */
 export const METRICS_NAMESPACE = 'POWERTOOLS_METRICS_NAMESPACE';
+/** Signs every file (Content Credentials): the chain of certificates and the private key, each as PEM text or as the path of a file. */
+export const C2PA_CERTIFICATES = 'MV2ID_C2PA_CERTIFICATES';
+export const C2PA_PRIVATE_KEY = 'MV2ID_C2PA_PRIVATE_KEY';
 /** Profile of the command line where none is named: see cli/profile.ts. */
 export const PROFILE = 'MV2ID_PROFILE';
 /** Prints stack traces. */

@@ -15,6 +15,11 @@ export class ProviderError extends Error {
   override readonly name = 'ProviderError';
 }
 
+/** Files are to be signed, and certificate, key or library are not what that takes. */
+export class CredentialsError extends Error {
+  override readonly name = 'CredentialsError';
+}
+
 /** The machine has too little memory for what was asked. */
 export class OutOfMemoryError extends Error {
   override readonly name = 'OutOfMemoryError';

@@ -1,14 +1,14 @@
 /** What an error means for the job: whether it fails, what its error says, and the exit code that tells Batch the same. */
 import type { Job } from '../contract/job';
 import { JobRejected } from '../contract/rejection';
-import { WORKER_INTERNAL, WORKER_REJECTED } from '../contract/worker-exit';
-import { ModelError, OutOfMemoryError, ProviderError } from './errors';
+import { WORKER_INTERNAL, WORKER_REJECTED, WORKER_RETRY } from '../contract/worker-exit';
+import { CredentialsError, ModelError, OutOfMemoryError, ProviderError } from './errors';
 
 export interface Failure {
   /** The job's new state; null leaves it to Batch, which may run the job again. */
   readonly status: 'failed' | 'timed_out' | null;
   readonly error: NonNullable<Job['error']>;
-  readonly exit: typeof WORKER_REJECTED | typeof WORKER_INTERNAL;
+  readonly exit: typeof WORKER_REJECTED | typeof WORKER_INTERNAL | typeof WORKER_RETRY;
 }
 
 /** The attempt has used up the time that the job allows. */
@@ -46,7 +46,9 @@ export function failureOf(error: unknown, places: ReadonlyMap<string, string> = 
     return rejected('timed_out', { code: 'timed_out', message, details, retryable: false });
   }
   if (error instanceof OutOfMemoryError) return ours('out_of_memory', message);
-  if (error instanceof ProviderError) return ours('provider_unavailable', message);
+  // Of this host, not of the job: another host may well do it.
+  if (error instanceof ProviderError) return { ...ours('provider_unavailable', message), exit: WORKER_RETRY };
+  if (error instanceof CredentialsError) return ours('signing_unavailable', message);
   const { code, syscall = 'a write' } = error as NodeJS.ErrnoException;
   if (code !== undefined && DISK_FULL_CODES.includes(code)) {
     return ours('disk_full', `The worker's disk must have room for the job, got ${code} from ${syscall}.`);

@@ -28,10 +28,12 @@ import { emitVaeEncoder } from './model/vae';
 import { readNoise, seededNoise } from './noise';
 import type { FloatDType } from './onnx/graph';
 import { type Plan, planGeneration } from './plan';
+import { openSigner, type SigningCredentials } from './provenance/content-credentials';
+import type { Origin } from './provenance/origin';
 import { createSession, type FloatTensor, type SessionOptions } from './session';
 import { type OutputState, type Snapshot, type StepRecord, stepsDone } from './snapshot';
 import { VaeDecoder } from './vae-decoder';
-import { openVideoWriter, writePoster } from './video';
+import { type Marking, openVideoWriter, writePoster } from './video';
 
 export interface GenerationRequest {
   readonly modelDir: string;
@@ -44,6 +46,10 @@ export interface GenerationRequest {
   readonly outFolder: string;
   readonly session: SessionOptions;
   readonly computeDtype: FloatDType;
+  /** Stands in every file that is made. */
+  readonly origin: Origin;
+  /** Signs every file that is made. */
+  readonly credentials?: SigningCredentials;
   /** Noise from a file in place of the seed. */
   readonly noiseFile?: string;
   /** Bytes that may be used; what the machine has available unless given. */
@@ -93,11 +99,12 @@ export interface GenerationHooks {
 
 /**
  * @throws JobRejected when job or images are at fault, ModelError when the model directory is, OutOfMemoryError, ProviderError,
- *   GenerationCanceled.
+ *   CredentialsError, GenerationCanceled.
  */
 export async function generate(request: GenerationRequest, hooks: GenerationHooks): Promise<GenerationResult> {
   const model = await openModel(request.modelDir);
   const plan = planGeneration(model, request.manifest, request.seed);
+  const marking = await openMarking(request);
   const memory = estimateMemory(model, plan, request.computeDtype);
   hooks.onEvent({ type: 'planned', plan, memory });
 
@@ -117,7 +124,7 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
   // 5 Decode, 6 poster
   hooks.onEvent({ type: 'phase', phase: 'decode' });
   const latents = denoised.map((output) => output.latents);
-  const files = await decode(request, model, plan, latents, hooks);
+  const files = await decode(request, model, plan, latents, marking, hooks);
   return {
     plan,
     files,
@@ -125,6 +132,11 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
     steps: denoised.map(({ steps }) => steps),
     resumedFromStep: checkpoint ? stepsDone(checkpoint) : 0,
   };
+}
+
+/** Before anything is computed: what cannot be signed need not be made. */
+async function openMarking({ origin, credentials }: GenerationRequest): Promise<Marking> {
+  return { origin, ...(credentials && { sign: await openSigner(credentials) }) };
 }
 
 /** What steps 2 to 4 need of a request. */
@@ -297,6 +309,7 @@ async function decode(
   { directory, weights }: OpenModel,
   plan: Plan,
   outputs: readonly FloatTensor[],
+  marking: Marking,
   hooks: GenerationHooks,
 ): Promise<GeneratedFile[]> {
   const { width, height, num_frames, fps } = plan.input;
@@ -314,13 +327,13 @@ async function decode(
     for (const [i, latents] of outputs.entries()) {
       const video = videoFileName(i);
       const poster = posterFileName(i);
-      const writer = await openVideoWriter(path.join(request.outFolder, video), { width, height }, fps);
+      const writer = await openVideoWriter(path.join(request.outFolder, video), { width, height }, fps, marking);
       try {
         let posterSize: number | undefined;
         for await (const piece of decoder.decode(latents)) {
           hooks.cancel.throwIfSet();
           for (const frame of framesOf(piece)) {
-            posterSize ??= await writePoster(path.join(request.outFolder, poster), frame, { width, height });
+            posterSize ??= await writePoster(path.join(request.outFolder, poster), frame, { width, height }, marking);
             await writer.add(frame);
             frames++;
           }

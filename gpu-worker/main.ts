@@ -11,14 +11,20 @@ import { parseDeployment } from '../contract/deployment';
 import * as env from '../contract/env';
 import { JobIdSchema } from '../contract/job';
 import { WORKER_INTERNAL, WORKER_RETRY } from '../contract/worker-exit';
+import { readProvider } from './job-defaults';
 import { openLog } from './log';
-import { PROVIDERS, type Provider } from './session';
+import { readPlace, THIS_MACHINE } from './place';
+import { credentialsFromEnv } from './provenance/credentials-from-env';
+import { requireProvider } from './provider-check';
+import type { Provider } from './session';
 import { runJob, type WorkerExit } from './worker';
 
 interface Settings {
   readonly deployment: ReturnType<typeof parseDeployment>;
   readonly jobId: ReturnType<typeof JobIdSchema.parse>;
   readonly batchJobId: string;
+  readonly batchAttempt: number | undefined;
+  readonly instanceFile: string | undefined;
   readonly provider: Provider;
   readonly modelCache: string;
   readonly numThreads: number | undefined;
@@ -35,16 +41,23 @@ void run().then(end);
 async function run(): Promise<WorkerExit> {
   let log = openLog({});
   try {
-    const { deployment, ...settings } = readSettings(process.env);
+    const { deployment, instanceFile, ...settings } = readSettings(process.env);
     log = openLog({ job_id: settings.jobId, batch_job_id: settings.batchJobId });
+    const credentials = await credentialsFromEnv();
     const ports = await openPorts(deployment);
     const exit = await runJob({
       ...settings,
       ports,
       ledger: new JobLedger(ports),
+      place: deployment.type === 'local' ? THIS_MACHINE : await readPlace(instanceFile, log),
       workRoot: tmpdir(),
       stop: stop.signal,
       log,
+      // The CPU is there; whether a GPU works is another matter.
+      checkProvider: async () => {
+        if (settings.provider !== 'cpu') await requireProvider(settings.provider, { log, stop: stop.signal });
+      },
+      ...(credentials && { credentials }),
     });
     // After a stop something may still be under way, and whatever it holds goes with the process.
     if (exit !== WORKER_RETRY) await ports.close();
@@ -58,23 +71,17 @@ async function run(): Promise<WorkerExit> {
 /** @throws Error naming the variable that is missing or wrong. */
 function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const required = (name: string) => env.requireEnv(name, environment);
-  const provider = environment[env.PROVIDER] || 'cpu';
-  if (!isProvider(provider)) {
-    throw new Error(`${env.PROVIDER} must be one of ${PROVIDERS.join(', ')}, got ${provider}.`);
-  }
   return {
     deployment: parseDeployment(parseJson(env.DEPLOYMENT, required(env.DEPLOYMENT)), env.DEPLOYMENT),
     jobId: JobIdSchema.parse(required(env.JOB_ID)),
     batchJobId: required(env.BATCH_JOB_ID),
-    provider,
+    batchAttempt: wholeNumber(environment, env.BATCH_JOB_ATTEMPT, 1),
+    instanceFile: environment[env.INSTANCE] || undefined,
+    provider: readProvider(environment),
     modelCache: required(env.MODEL_CACHE),
     numThreads: wholeNumber(environment, env.THREADS, 1),
     checkpointSeconds: wholeNumber(environment, env.CHECKPOINT_SECONDS, 0),
   };
-}
-
-function isProvider(value: string): value is Provider {
-  return (PROVIDERS as readonly string[]).includes(value);
 }
 
 /** A whole number from `least`, or undefined where the variable is not set. */

@@ -15,6 +15,7 @@ import type { ObjectStore } from '../clients/object-store';
 import { modelKey } from '../contract/keys';
 import { ModelError } from './errors';
 import { sha256OfFile } from './file-hash';
+import { modelHash } from './model-hash';
 
 export interface ModelRequest {
   /** Bucket `models`. */
@@ -174,8 +175,7 @@ async function download(
     entries.push({ path: file, size, sha256: await sha256OfFile(target) });
   }
   await requireHashes(model, folder, entries);
-  const sha256 = createHash('sha256').update(JSON.stringify(entries)).digest('hex');
-  return { sha256, files: entries };
+  return { sha256: modelHash(entries), files: entries };
 }
 
 /** @throws ModelError for a file that is not the one that sha256.json means; nothing is checked where there is none. */

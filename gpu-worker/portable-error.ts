@@ -2,7 +2,7 @@
 import type { FieldError } from '../contract/field-error';
 import { JobRejected, type RejectionCode } from '../contract/rejection';
 import { GenerationCanceled } from './cancellation';
-import { ModelError, OutOfMemoryError, ProviderError } from './errors';
+import { CredentialsError, ModelError, OutOfMemoryError, ProviderError } from './errors';
 
 export interface PortableError {
   readonly name: string;
@@ -15,7 +15,7 @@ export interface PortableError {
   readonly details: readonly FieldError[];
 }
 
-const PLAIN_CLASSES = { ModelError, OutOfMemoryError, ProviderError, GenerationCanceled };
+const PLAIN_CLASSES = { ModelError, OutOfMemoryError, ProviderError, CredentialsError, GenerationCanceled };
 
 export function toPortable(error: unknown): PortableError {
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));

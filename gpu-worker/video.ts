@@ -2,15 +2,25 @@
  * Frames to an MP4 that plays everywhere: H.264, yuv420p, BT.709 limited and tagged as such, index in front (faststart).
  *
  * Frames are encoded as they arrive, so a clip is never whole in memory as pictures; the encoded stream is. The file is written
- * under a temporary name and takes its own when it is complete.
+ * under a temporary name and takes its own when it is complete. Video and poster say of themselves that a model made them.
  */
 import { VideoEncoder, VideoFrame } from '@napi-rs/webcodecs';
 import { BufferTarget, EncodedPacket, EncodedVideoPacketSource, Mp4OutputFormat, Output } from 'mediabunny';
 import sharp from 'sharp';
 import type { Size } from './images';
+import type { Origin } from './provenance/origin';
+import { provenanceXmp } from './provenance/xmp';
 import { clearCreationTime } from './video/creation-time';
 import { toI420 } from './video/i420';
+import { withXmp } from './video/xmp-box';
 import { writeWholeFile } from './whole-file';
+
+/** What a file says about itself besides its pictures. */
+export interface Marking {
+  readonly origin: Origin;
+  /** Signs the file, where the deployment has a certificate. @returns the signed file. */
+  readonly sign?: (file: Uint8Array, contentType: 'video/mp4' | 'image/jpeg') => Promise<Uint8Array>;
+}
 
 export interface VideoWriter {
   /** Encode the next frame: float32 [3, height, width], RGB, -1..1. It may be reused once this resolves. */
@@ -36,7 +46,7 @@ const MICROSECONDS = 1_000_000;
  * @param size even numbers of pixels.
  * @throws RangeError when a side is odd: yuv420p has one chroma sample for two pixels.
  */
-export async function openVideoWriter(file: string, size: Size, fps: number): Promise<VideoWriter> {
+export async function openVideoWriter(file: string, size: Size, fps: number, marking: Marking): Promise<VideoWriter> {
   const { width, height } = size;
   if (width % 2 !== 0 || height % 2 !== 0) {
     throw new RangeError(`The size of a video must be even, got ${width} x ${height}.`);
@@ -96,8 +106,10 @@ export async function openVideoWriter(file: string, size: Size, fps: number): Pr
       if (failure) throw failure;
       encoder.close();
       await output.finalize();
-      const bytes = new Uint8Array(target.buffer ?? new ArrayBuffer(0));
-      clearCreationTime(bytes);
+      const muxedBytes = new Uint8Array(target.buffer ?? new ArrayBuffer(0));
+      clearCreationTime(muxedBytes);
+      const marked = withXmp(muxedBytes, provenanceXmp(marking.origin));
+      const bytes = marking.sign ? await marking.sign(marked, 'video/mp4') : marked;
       await writeWholeFile(file, bytes);
       return { size: bytes.byteLength, durationSeconds: numFrames / fps };
     },
@@ -108,7 +120,12 @@ export async function openVideoWriter(file: string, size: Size, fps: number): Pr
 }
 
 /** A JPEG of one frame. @param frame float32 [3, height, width], RGB, -1..1. @returns its size in bytes. */
-export async function writePoster(file: string, frame: Float32Array, { width, height }: Size): Promise<number> {
+export async function writePoster(
+  file: string,
+  frame: Float32Array,
+  { width, height }: Size,
+  { origin, sign }: Marking,
+): Promise<number> {
   const area = width * height;
   const pixels = new Uint8ClampedArray(3 * area);
   for (let at = 0; at < area; at++) {
@@ -116,9 +133,11 @@ export async function writePoster(file: string, frame: Float32Array, { width, he
       pixels[3 * at + channel] = (frame[channel * area + at]! + 1) * 127.5;
     }
   }
-  const jpeg = await sharp(pixels, { raw: { width, height, channels: 3 } })
+  const marked = await sharp(pixels, { raw: { width, height, channels: 3 } })
     .jpeg({ quality: POSTER_QUALITY, chromaSubsampling: '4:4:4' })
+    .withXmp(provenanceXmp(origin))
     .toBuffer();
+  const jpeg = sign ? await sign(marked, 'image/jpeg') : marked;
   await writeWholeFile(file, jpeg);
   return jpeg.byteLength;
 }

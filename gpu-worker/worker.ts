@@ -1,7 +1,7 @@
 /**
  * One job from download to delivery:
  *
- *   1 claim the job           so that no other attempt writes
+ *   1 claim the job           so that no other attempt writes, and see that this machine can run it
  *   2 fetch the set           exactly the images that were validated
  *   3 fetch the model         into the cache that this machine's workers share
  *   4 find the checkpoint     of an attempt that was stopped
@@ -21,7 +21,7 @@ import { REPORT_HTML_FILE_NAME, REPORT_JSON_FILE_NAME } from '../contract/keys';
 import { DEFAULT_EXECUTION_TIMEOUT_SECONDS } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
 import { WORKER_DONE, type WORKER_INTERNAL, type WORKER_REJECTED, WORKER_RETRY } from '../contract/worker-exit';
-import { Attempt, Superseded } from './attempt';
+import { Attempt, type Claimant, Superseded } from './attempt';
 import { fingerprintOf } from './checkpoint';
 import { CheckpointStore, deleteCheckpoints } from './checkpoint-store';
 import { deliver } from './delivery';
@@ -33,6 +33,7 @@ import type { WorkerLog } from './log';
 import { type CachedModel, fetchModel } from './model-cache';
 import type { Plan } from './plan';
 import { ProgressWriter } from './progress-writer';
+import type { SigningCredentials } from './provenance/content-credentials';
 import { fetchReferences } from './reference-files';
 import { describeGeneration, type Reported, renderReport } from './report';
 import type { Provider } from './session';
@@ -47,7 +48,13 @@ export interface WorkerOptions {
   readonly ledger: JobLedger;
   readonly jobId: JobId;
   readonly batchJobId: string;
+  /** From 1. */
+  readonly batchAttempt?: number;
+  /** What the job's cost is estimated from; not known unless given. */
+  readonly place?: Pick<Claimant, 'capacity' | 'instanceType'>;
   readonly provider: Provider;
+  /** Throws what is wrong with the provider on this machine, before anything is fetched; not asked unless given. */
+  readonly checkProvider?: () => Promise<void>;
   /** Threads of an operator; the number of cores unless given. */
   readonly numThreads?: number;
   /** Shared by the workers of this machine. */
@@ -57,6 +64,8 @@ export interface WorkerOptions {
   /** Aborted when the worker is to stop, at once and with its progress saved. */
   readonly stop: AbortSignal;
   readonly log: WorkerLog;
+  /** Signs every file; nothing is signed without. */
+  readonly credentials?: SigningCredentials;
   readonly now?: () => Date;
   /** Of an attempt; the manifest's, or 4 hours, unless given. */
   readonly executionTimeoutSeconds?: number;
@@ -71,6 +80,8 @@ const PROGRESS_SECONDS = 2;
 const CHECKPOINT_SECONDS = 60;
 /** Batch kills 30 s after it has asked to stop. */
 const SAVE_SECONDS = 20;
+
+const UNKNOWN_PLACE = { capacity: null, instanceType: null };
 
 /** Somebody outside wants this process to end. */
 class StopRequested extends Error {
@@ -127,10 +138,11 @@ class JobRun {
   }
 
   private async steps(): Promise<void> {
-    const { ports, ledger, jobId, batchJobId, log } = this.options;
+    const { ports, ledger, jobId, batchJobId, batchAttempt, place = UNKNOWN_PLACE, log } = this.options;
 
     // 1 Claim the job
-    const attempt = await Attempt.claim(ledger, jobId, batchJobId);
+    const claimant = { batchJobId, ...place, ...(batchAttempt !== undefined && { batchAttempt }), now: this.now() };
+    const attempt = await Attempt.claim(ledger, jobId, claimant);
     this.attempt = attempt;
     this.requireRunning();
     const { manifest } = attempt.record;
@@ -138,6 +150,8 @@ class JobRun {
     this.startDeadline(manifest);
     const { setFolder, outFolder } = await this.makeWorkFolder(attempt);
     log('The job is claimed', { attempt: attempt.number });
+    await this.options.checkProvider?.();
+    this.requireRunning();
 
     // 2 Fetch the set
     await this.watch.time('fetch_set', () => fetchReferences(ports.buckets.uploads, attempt.record, setFolder));
@@ -231,7 +245,7 @@ class JobRun {
     setFolder: string,
     outFolder: string,
   ): GenerationRequest {
-    const { jobId, provider, numThreads } = this.options;
+    const { jobId, provider, numThreads, credentials } = this.options;
     return {
       modelDir: model.dir,
       setFolder,
@@ -240,6 +254,8 @@ class JobRun {
       outFolder,
       session: { provider, numThreads },
       computeDtype: DTYPE_OF_PROVIDER[provider],
+      origin: { jobId, model: manifest.model, modelSha256: model.sha256 },
+      ...(credentials && { credentials }),
     };
   }
 

@@ -6,6 +6,7 @@ import { parseManifest } from '../contract/manifest';
 import { CancelFlag } from '../gpu-worker/cancellation';
 import { generate } from '../gpu-worker/generate';
 import { inspectModel } from '../gpu-worker/model/inspect';
+import { ORIGIN } from './origin';
 
 const MODEL = path.join(__dirname, '../models/mv2id-tiny');
 const EXAMPLE = path.join(__dirname, '../examples/ada');
@@ -35,6 +36,7 @@ test('mv2id-tiny makes a video of the example, here in two steps', async () => {
         outFolder,
         session: { provider: 'cpu' },
         computeDtype: 'float32',
+        origin: ORIGIN,
       },
       { cancel: new CancelFlag(), onEvent: () => {} },
     );

@@ -148,7 +148,9 @@ function longReport() {
 
 async function realPage(folder: string, name: string, report: ReturnType<typeof sampleReport>): Promise<string> {
   const video = path.join(folder, 'video.mp4');
-  const writer = await openVideoWriter(video, { width: SIZE, height: SIZE }, FPS);
+  const writer = await openVideoWriter(video, { width: SIZE, height: SIZE }, FPS, {
+    origin: { jobId: report.job_id, model: report.model, modelSha256: report.model_sha256 },
+  });
   for (let i = 0; i < NUM_FRAMES; i++) await writer.add(new Float32Array(3 * SIZE * SIZE).fill(i / NUM_FRAMES));
   await writer.finish();
   const background = 'teal';

@@ -9,6 +9,7 @@ import { decodeCheckpoint, encodeCheckpoint, fingerprintOf } from '../../gpu-wor
 import { type GenerationEvent, type GenerationRequest, generate } from '../../gpu-worker/generate';
 import { readHeader } from '../../gpu-worker/model/weights';
 import { copyOfState, type Snapshot, stepsDone, withOutput } from '../../gpu-worker/snapshot';
+import { ORIGIN } from '../origin';
 import { writeRandomModel } from '../random-model';
 import { manifest, writeReferenceSet } from '../reference-set';
 
@@ -44,6 +45,7 @@ function request(model: string, numOutputs: number): GenerationRequest {
     outFolder: mkdtempSync(path.join(folder, 'out-')),
     session: { provider: 'cpu', numThreads: 1 },
     computeDtype: 'float32',
+    origin: ORIGIN,
   };
 }
 

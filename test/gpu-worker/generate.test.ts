@@ -9,6 +9,7 @@ import { OutOfMemoryError } from '../../gpu-worker/errors';
 import { type GenerationEvent, type GenerationRequest, generate } from '../../gpu-worker/generate';
 import { seededNoise } from '../../gpu-worker/noise';
 import { writeSafetensors } from '../golden';
+import { ORIGIN } from '../origin';
 import { CONDITIONING, writeRandomModel } from '../random-model';
 import { manifest, writeReferenceSet } from '../reference-set';
 
@@ -33,6 +34,7 @@ function request(changes: Partial<GenerationRequest> = {}, input: Record<string,
     outFolder,
     session: { provider: 'cpu', numThreads: 1 },
     computeDtype: 'float32',
+    origin: ORIGIN,
     ...changes,
   };
 }

@@ -9,6 +9,7 @@ import { ModelError } from '../../gpu-worker/errors';
 import type { GenerationEvent, GenerationRequest } from '../../gpu-worker/generate';
 import { startGeneration } from '../../gpu-worker/generation';
 import { type Snapshot, stepsDone } from '../../gpu-worker/snapshot';
+import { ORIGIN } from '../origin';
 import { writeRandomModel } from '../random-model';
 import { manifest, writeReferenceSet } from '../reference-set';
 
@@ -30,6 +31,7 @@ function request(input: Record<string, unknown> = {}, changes: Partial<Generatio
     outFolder: mkdtempSync(path.join(folder, 'out-')),
     session: { provider: 'cpu', numThreads: 1 },
     computeDtype: 'float32',
+    origin: ORIGIN,
     ...changes,
   };
 }

@@ -5,8 +5,10 @@ import path from 'node:path';
 import { EncodedVideoChunk, VideoDecoder, type VideoFrame } from '@napi-rs/webcodecs';
 import { ALL_FORMATS, BufferSource, EncodedPacketSink, Input } from 'mediabunny';
 import sharp from 'sharp';
+import { provenanceXmp } from '../../gpu-worker/provenance/xmp';
 import { openVideoWriter, writePoster } from '../../gpu-worker/video';
 import { toI420 } from '../../gpu-worker/video/i420';
+import { ORIGIN } from '../origin';
 
 const SIZE = { width: 96, height: 64 };
 const FPS = 8;
@@ -31,7 +33,7 @@ function frame(i: number): Float32Array {
 }
 
 async function writeClip(file: string): Promise<void> {
-  const writer = await openVideoWriter(file, SIZE, FPS);
+  const writer = await openVideoWriter(file, SIZE, FPS, { origin: ORIGIN });
   for (let i = 0; i < NUM_FRAMES; i++) await writer.add(frame(i));
   expect(await writer.finish()).toEqual({ size: readFileSync(file).length, durationSeconds: NUM_FRAMES / FPS });
 }
@@ -64,6 +66,16 @@ async function decodeClip(file: string): Promise<Uint8Array[]> {
   }
   await decoder.flush();
   return Promise.all(frames.sort((a, b) => a.timestamp - b.timestamp).map(({ planes }) => planes));
+}
+
+function topLevelBoxes(bytes: Buffer): { type: string; at: number; body: Buffer }[] {
+  const boxes: { type: string; at: number; body: Buffer }[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const size = bytes.readUInt32BE(at);
+    boxes.push({ type: bytes.toString('latin1', at + 4, at + 8), at, body: bytes.subarray(at + 8, at + size) });
+    at += size;
+  }
+  return boxes;
 }
 
 function psnr(actual: Uint8Array, expected: Uint8Array): number {
@@ -127,12 +139,12 @@ test.each([
 
 test('an unfinished clip leaves nothing behind, and a failing write neither', async () => {
   const file = path.join(folder, 'gone.mp4');
-  const writer = await openVideoWriter(file, SIZE, FPS);
+  const writer = await openVideoWriter(file, SIZE, FPS, { origin: ORIGIN });
   await writer.add(frame(0));
   writer.abort();
   const blocked = path.join(folder, 'blocked.mp4');
   mkdirSync(path.join(blocked, 'x'), { recursive: true }); // a folder stands in the way of the rename
-  const second = await openVideoWriter(blocked, SIZE, FPS);
+  const second = await openVideoWriter(blocked, SIZE, FPS, { origin: ORIGIN });
   await second.add(frame(0));
   await expect(second.finish()).rejects.toThrow();
   expect(existsSync(file)).toBe(false);
@@ -140,14 +152,62 @@ test('an unfinished clip leaves nothing behind, and a failing write neither', as
 });
 
 test('an odd size is refused', async () => {
-  await expect(openVideoWriter(path.join(folder, 'odd.mp4'), { width: 95, height: 64 }, FPS)).rejects.toThrow(
-    'The size of a video must be even, got 95 x 64.',
-  );
+  await expect(
+    openVideoWriter(path.join(folder, 'odd.mp4'), { width: 95, height: 64 }, FPS, { origin: ORIGIN }),
+  ).rejects.toThrow('The size of a video must be even, got 95 x 64.');
+});
+
+test('the clip says that a model made it, behind everything that plays', async () => {
+  const file = path.join(folder, 'marked.mp4');
+  await writeClip(file);
+  const bytes = readFileSync(file);
+  const boxes = topLevelBoxes(bytes);
+  expect(boxes.map(({ type }) => type)).toEqual(['ftyp', 'moov', 'mdat', 'uuid']);
+  const { body } = boxes.at(-1)!;
+  // XMP specification part 3, table 9.
+  expect(body.subarray(0, 16).toString('hex')).toBe('be7acfcb97a942e89c71999491e3afac');
+  expect(body.subarray(16).toString('utf8')).toBe(provenanceXmp(ORIGIN));
+});
+
+test('every offset of the index leads to the frame it stands for', async () => {
+  const file = path.join(folder, 'offsets.mp4');
+  await writeClip(file);
+  const bytes = readFileSync(file);
+  const { track } = await openClip(file);
+  const mdat = topLevelBoxes(bytes).find(({ type }) => type === 'mdat')!;
+  let total = 0;
+  for await (const packet of new EncodedPacketSink(track).packets()) {
+    const at = bytes.indexOf(packet.data);
+    expect(at).toBeGreaterThanOrEqual(mdat.at);
+    total += packet.data.length;
+  }
+  expect(total).toBe(mdat.body.length);
+});
+
+test('the poster says the same, as XMP', async () => {
+  const file = path.join(folder, 'marked.jpg');
+  await writePoster(file, frame(3), SIZE, { origin: ORIGIN });
+  const { xmp, exif, iptc } = await sharp(file).metadata();
+  expect(xmp?.toString('utf8')).toBe(provenanceXmp(ORIGIN));
+  expect([exif, iptc]).toEqual([undefined, undefined]);
+});
+
+test('a file that is signed is written as the signer returns it', async () => {
+  const sign = async (file: Uint8Array, type: string) => new Uint8Array([...file, ...Buffer.from(`signed ${type}`)]);
+  const video = path.join(folder, 'signed.mp4');
+  const writer = await openVideoWriter(video, SIZE, FPS, { origin: ORIGIN, sign });
+  await writer.add(frame(0));
+  const { size } = await writer.finish();
+  expect(readFileSync(video).subarray(-16).toString()).toBe('signed video/mp4');
+  expect(size).toBe(readFileSync(video).length);
+  const poster = path.join(folder, 'signed.jpg');
+  await writePoster(poster, frame(0), SIZE, { origin: ORIGIN, sign });
+  expect(readFileSync(poster).subarray(-17).toString()).toBe('signed image/jpeg');
 });
 
 test('the poster is a JPEG of the frame', async () => {
   const file = path.join(folder, 'poster.jpg');
-  const size = await writePoster(file, frame(3), SIZE);
+  const size = await writePoster(file, frame(3), SIZE, { origin: ORIGIN });
   expect(size).toBe(readFileSync(file).length);
   const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
   expect(info).toMatchObject({ width: 96, height: 64, channels: 3 });
