@@ -15,6 +15,7 @@ import { BatchEvents } from './batch-events';
 import { deploymentJson } from './deployment-json';
 import { EncryptionKey } from './encryption-key';
 import { type FlowQueues, flowQueues } from './flow-queues';
+import { Operations } from './operations/operations';
 import { writeOutputs } from './outputs';
 import type { Settings } from './settings';
 import type { StageFunction, StageName } from './stage-function';
@@ -90,6 +91,14 @@ export class PipelineStack extends Stack {
       notify: notify.handler,
       reconcile: reconcile.handler,
     };
+    new Operations(this, 'Operations', {
+      settings,
+      queues,
+      functions: this.functions,
+      table: storage.table,
+      jobQueueArn: batch.jobQueueArn,
+      topic: this.topic,
+    });
   }
 }
 

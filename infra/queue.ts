@@ -1,11 +1,12 @@
 /** A queue of the flow with its dead letters, and the ways in which a function may use it. */
 import { Duration } from 'aws-cdk-lib';
-import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { QueueName } from '../contract/deployment';
+import { allow } from './allow';
 import type { StageFunction } from './stage-function';
 
 export interface FlowQueueProps {
@@ -66,23 +67,19 @@ export class FlowQueue extends Construct {
       'sqs:ChangeMessageVisibility',
       'sqs:GetQueueAttributes',
     ];
-    allow(handler, actions, this.queue);
+    allow(handler, actions, [this.queue.queueArn]);
   }
 
   allowSend(grantee: iam.IGrantable): void {
-    allow(grantee, ['sqs:SendMessage'], this.queue);
+    allow(grantee, ['sqs:SendMessage'], [this.queue.queueArn]);
   }
 
   allowSendToDeadLetters(grantee: iam.IGrantable): void {
-    allow(grantee, ['sqs:SendMessage'], this.deadLetters);
+    allow(grantee, ['sqs:SendMessage'], [this.deadLetters.queueArn]);
   }
 
   /** How many messages wait. */
   allowDepth(grantee: iam.IGrantable): void {
-    allow(grantee, ['sqs:GetQueueAttributes'], this.queue);
+    allow(grantee, ['sqs:GetQueueAttributes'], [this.queue.queueArn]);
   }
-}
-
-function allow(grantee: iam.IGrantable, actions: string[], queue: sqs.IQueue): void {
-  grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions, resources: [queue.queueArn] }));
 }

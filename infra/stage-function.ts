@@ -8,7 +8,7 @@ import * as nodejs from 'aws-cdk-lib/aws-lambda-nodejs';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import * as env from '../contract/env';
-import { acknowledge } from './acknowledge';
+import { metricsNamespace } from '../contract/metrics';
 import type { Settings } from './settings';
 
 export const STAGE_NAMES = ['validate', 'submit', 'track', 'notify', 'reconcile'] as const;
@@ -72,7 +72,11 @@ export class StageFunction extends nodejs.NodejsFunction {
       layers: Object.values(layers),
       memorySize: memoryMb,
       timeout: Duration.seconds(STAGE_TIMEOUT_SECONDS[stage]),
-      environment: { [env.DEPLOYMENT]: deployment, NODE_OPTIONS: '--enable-source-maps' },
+      environment: {
+        [env.DEPLOYMENT]: deployment,
+        [env.METRICS_NAMESPACE]: metricsNamespace(settings.stack_name),
+        NODE_OPTIONS: '--enable-source-maps',
+      },
       bundling: {
         target: 'node24',
         minify: true,
@@ -84,12 +88,7 @@ export class StageFunction extends nodejs.NodejsFunction {
         externalModules: [LOCAL_PORTS, ...Object.keys(layers)],
       },
     });
-    acknowledge(role, 'IAM5', WILDCARDS);
     // What every stage may do
     logGroup.grantWrite(this);
   }
 }
-
-const WILDCARDS =
-  'Wildcards stand for keys below a prefix of our own buckets, for revisions of our job definition, for Batch jobs, whose ids are ' +
-  'not known before, and for DescribeJobs, which knows no resources. test/infra/permissions.test.ts lists every one of them.';

@@ -1,7 +1,7 @@
 /** What the service keeps: three buckets, the log of who read them, and the one table. */
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
-import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -10,6 +10,7 @@ import { JOB_FILE_NAME, UPLOADS_PREFIX } from '../contract/keys';
 import { MAX_RETENTION_DAYS } from '../contract/limits';
 import { TABLE_INDEXES, TABLE_KEY, TABLE_SORT_KEY, TABLE_TTL_ATTRIBUTE, type TableIndex } from '../contract/table';
 import { acknowledge } from './acknowledge';
+import { allow } from './allow';
 import type { Settings } from './settings';
 
 export interface StorageProps {
@@ -117,7 +118,7 @@ export class Storage extends Construct {
   /** @param pattern of keys: `sets/*`. */
   allowObjects(grantee: iam.IGrantable, bucket: BucketName, pattern: string, accesses: readonly ObjectAccess[]): void {
     const actions = accesses.map((access) => ACTION_OF_ACCESS[access]);
-    allow(grantee, actions, [this[bucket].arnForObjects(pattern)]);
+    allow(grantee, actions, [this[bucket].arnForObjects(pattern)], 'Objects of one kind, in a bucket of this stack.');
     // Without, S3 answers 403 in place of 404, and what is not there cannot be told from what is forbidden. A condition on the
     // prefix would take that away again.
     if (accesses.includes('read')) this.allowList(grantee, bucket);
@@ -132,10 +133,6 @@ export class Storage extends Construct {
     this.allowRecords(grantee);
     this.allowObjects(grantee, 'results', `${RESULTS_PREFIX}*/${JOB_FILE_NAME}`, ['read', 'write']);
   }
-}
-
-function allow(grantee: iam.IGrantable, actions: string[], resources: string[]): void {
-  grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions, resources }));
 }
 
 function bucketDefaults(settings: Settings) {

@@ -3,11 +3,12 @@
  * stands in a template; whoever signs first, or shows it first, puts one in (clients/aws/secrets-manager-secrets.ts).
  */
 import { RemovalPolicy, SecretValue } from 'aws-cdk-lib';
-import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { acknowledge } from './acknowledge';
+import { allow } from './allow';
 import type { Settings } from './settings';
 
 export interface WebhookSecretProps {
@@ -35,11 +36,6 @@ export class WebhookSecret extends secretsmanager.Secret {
 
   /** Reads the secrets, and writes the first one where there is none. */
   allowSign(grantee: iam.IGrantable): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new iam.PolicyStatement({
-        actions: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
-        resources: [this.secretArn],
-      }),
-    );
+    allow(grantee, ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'], [this.secretArn]);
   }
 }
