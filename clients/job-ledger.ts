@@ -4,10 +4,12 @@
  * process may die between any two lines: what it left is found in the `by_unsettled` index and settled by the next one.
  */
 
+import { estimatedCostUsd, gpuSeconds } from '../contract/cost';
 import type { DeliverMessage } from '../contract/events';
 import { canMove, isTerminal, type Job, type JobEventType, type JobId, type JobState } from '../contract/job';
 import type { JobEvent, JobRecord } from '../contract/job-record';
 import { JOB_FILE_NAME, resultKey } from '../contract/keys';
+import { bundledPrices } from '../contract/prices';
 import { type ObjectInfo, PreconditionFailed } from './object-store';
 import type { Ports } from './ports';
 
@@ -41,7 +43,7 @@ const EVENT_OF_STATE: Partial<Record<JobState, JobEventType>> = {
 
 export class JobLedger {
   constructor(
-    private readonly ports: Pick<Ports, 'jobs' | 'queues' | 'buckets'>,
+    private readonly ports: Pick<Ports, 'jobs' | 'queues' | 'buckets' | 'region'>,
     private readonly now: () => Date = () => new Date(),
   ) {}
 
@@ -79,7 +81,7 @@ export class JobLedger {
       const change = decide(record);
       // What somebody left behind is settled by the next one who looks.
       if (!change) return this.settle(record);
-      const stored = await this.ports.jobs.replace(changed(record, change, this.now()));
+      const stored = await this.ports.jobs.replace(changed(record, change, this.ports.region, this.now()));
       if (stored) return this.settle(stored);
     }
   }
@@ -146,12 +148,12 @@ function isUnpublished(record: JobRecord): boolean {
   return record.pending_events.length > 0 || record.published_revision !== record.revision;
 }
 
-function changed(record: JobRecord, change: JobChange, now: Date): JobRecord {
+function changed(record: JobRecord, change: JobChange, region: string | null, now: Date): JobRecord {
   const from = record.job.status;
   const to = change.status ?? from;
   if (to !== from && !canMove(from, to)) throw new ForbiddenMove(record.id, from, to);
   const job: Job = { ...record.job, ...change.job, status: to };
-  const next = { ...record, ...change.record, job: withTimes(job, from, now) };
+  const next = { ...record, ...change.record, job: withCost(withTimes(job, from, now), region, now) };
   return {
     ...next,
     revision: record.revision + 1,
@@ -178,6 +180,13 @@ function withTimes(job: Job, from: JobState, now: Date): Job {
         metrics: { ...job.metrics, predict_time: since(job.started_at), total_time: since(job.created_at) },
       };
   }
+}
+
+/** What the job has taken and cost up to now; a later change that knows better times of its attempts corrects it. */
+function withCost(job: Job, region: string | null, now: Date): Job {
+  const gpu_seconds = gpuSeconds(job, now);
+  const estimated_cost_usd = estimatedCostUsd(job, region, bundledPrices(), now);
+  return { ...job, metrics: { ...job.metrics, gpu_seconds, estimated_cost_usd } };
 }
 
 /** The events that the step from one record to the next fires, as far as the manifest wants them. */

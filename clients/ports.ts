@@ -8,6 +8,8 @@ import type { ObjectStore } from './object-store';
 import type { WebhookSecrets } from './webhook-secrets';
 
 export interface Ports {
+  /** Of AWS, where instances have a price; null on one machine. */
+  readonly region: string | null;
   readonly buckets: Readonly<Record<BucketName, ObjectStore>>;
   readonly jobs: JobTable;
   readonly deliveries: DeliveryTable;

@@ -53,7 +53,19 @@ function errorsOfIssue(issue: z.core.$ZodIssue, schema: z.ZodType, input: unknow
     const rule = `absent (${owner} takes ${allowedKeys(schema, issue.path).join(', ')})`;
     return issue.keys.map((key) => fieldError(pathText([...issue.path, key], root), rule, valueAt(value, [key])));
   }
+  if (issue.code === 'invalid_key') {
+    const key = issue.path.at(-1);
+    return [fieldError(pathText(issue.path, root), keyRule(issue, schema), String(key))];
+  }
   return [fieldError(pathText(issue.path, root), ruleOf(issue, schema), value)];
+}
+
+/** Of the names that a record takes. */
+function keyRule(issue: z.core.$ZodIssue, schema: z.ZodType): string {
+  const owner = schemaAt(schema, issue.path.slice(0, -1));
+  const record = owner && unwrapped(owner);
+  const stated = record instanceof z.ZodRecord ? (record.keyType as z.ZodType).meta()?.rule : undefined;
+  return typeof stated === 'string' ? stated : issue.message;
 }
 
 /** The rule in words. A schema states its own rule with `.meta({ rule })`; the rest is derived from the kind of issue. */
@@ -129,6 +141,7 @@ function schemaAt(schema: z.ZodType, path: PropertyKey[]): z.ZodType | undefined
   return path.reduce<z.ZodType | undefined>((outer, part) => {
     const inner = outer && unwrapped(outer);
     if (inner instanceof z.ZodObject) return inner.shape[String(part)];
+    if (inner instanceof z.ZodRecord) return inner.valueType as z.ZodType;
     return inner instanceof z.ZodArray ? (inner.element as z.ZodType) : undefined;
   }, schema);
 }

@@ -115,6 +115,9 @@ export const JobSchema = z.strictObject({
     predict_time: Seconds.nullable(),
     total_time: Seconds.nullable(),
     attempts: z.int().nonnegative(),
+    /** Of all attempts, the lost ones among them; null while none has started. */
+    gpu_seconds: Seconds.nullable().default(null),
+    /** From a price table: see cost.ts. Null while no attempt has started, and where the price of one is not known. */
     estimated_cost_usd: z.number().nonnegative().nullable(),
   }),
   attempts: z.array(

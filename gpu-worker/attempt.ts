@@ -3,12 +3,23 @@
  * host that seemed gone comes back. The last one to claim the job owns it; all others find a larger number in the record and stop.
  */
 import type { JobChange, JobLedger } from '../clients/job-ledger';
-import { isTerminal, type JobId } from '../contract/job';
+import { isTerminal, type Job, type JobId } from '../contract/job';
 import type { JobRecord } from '../contract/job-record';
 
 /** The job is over, or another attempt's: nothing is wrong, and nothing is left to do here. */
 export class Superseded extends Error {
   override readonly name = 'Superseded';
+}
+
+/** Who claims a job, and where it runs. */
+export interface Claimant {
+  readonly batchJobId: string;
+  /** Which of the Batch job's attempts this is, from 1; the next claim of the job unless given. */
+  readonly batchAttempt?: number;
+  /** What the attempt is priced by; null where it is not known. */
+  readonly capacity: Job['attempts'][number]['capacity'];
+  readonly instanceType: string | null;
+  readonly now: Date;
 }
 
 export class Attempt {
@@ -27,7 +38,8 @@ export class Attempt {
    * @throws Superseded when the job is over or another Batch job's.
    * @throws Error when there is no such job.
    */
-  static async claim(ledger: JobLedger, jobId: JobId, batchJobId: string): Promise<Attempt> {
+  static async claim(ledger: JobLedger, jobId: JobId, claimant: Claimant): Promise<Attempt> {
+    const { batchJobId } = claimant;
     let number = 0;
     const record = await ledger.change(jobId, (found) => {
       if (isTerminal(found.job.status)) throw new Superseded(`${jobId} is ${found.job.status} already.`);
@@ -35,7 +47,9 @@ export class Attempt {
         throw new Superseded(`${jobId} is run by the Batch job ${found.batch_job_id}, not by ${batchJobId}.`);
       }
       number = found.attempt + 1;
-      return { record: { batch_job_id: batchJobId, attempt: number } };
+      const attempts = withClaim(found.job.attempts, claimant.batchAttempt ?? number, claimant);
+      const metrics = { ...found.job.metrics, attempts: attempts.length };
+      return { job: { attempts, metrics }, record: { batch_job_id: batchJobId, attempt: number } };
     });
     if (!record) throw new Error(`${jobId} must be in the job table, got nothing.`);
     return new Attempt(ledger, jobId, number, record);
@@ -71,4 +85,21 @@ export class Attempt {
     if (attempt !== this.number) throw new Superseded(`Attempt ${attempt} of ${this.jobId} has taken over.`);
     if (this.hasEnded) throw new Superseded(`Attempt ${attempt} of ${this.jobId} has ended.`);
   }
+}
+
+/** The claim in the list that track keeps too, from what Batch says: what stands there already is Batch's and stays. */
+function withClaim(known: Job['attempts'], number: number, { capacity, instanceType, now }: Claimant): Job['attempts'] {
+  return Array.from({ length: Math.max(known.length, number) }, (_, i) => {
+    const attempt = known[i] ?? {
+      number: i + 1,
+      started_at: null,
+      stopped_at: null,
+      reason: null,
+      capacity: null,
+      instance_type: null,
+    };
+    if (i !== number - 1) return attempt;
+    const started_at = attempt.started_at ?? now.toISOString();
+    return { ...attempt, started_at, capacity, instance_type: instanceType };
+  });
 }

@@ -85,8 +85,9 @@ function merged(known: Attempt | undefined, told: Attempt | undefined): Attempt 
   const other = told ?? one;
   return {
     number: one.number,
-    started_at: one.started_at ?? other.started_at,
-    stopped_at: one.stopped_at ?? other.stopped_at,
+    // Batch's clock decides: the worker knows only when it claimed the job, which is a little later.
+    started_at: told?.started_at ?? one.started_at,
+    stopped_at: told?.stopped_at ?? one.stopped_at,
     reason: one.reason ?? other.reason,
     capacity: one.capacity ?? other.capacity,
     instance_type: one.instance_type ?? other.instance_type,

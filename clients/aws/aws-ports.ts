@@ -24,6 +24,7 @@ export async function openAwsPorts(deployment: AwsDeployment): Promise<Ports> {
     >;
 
   return {
+    region: deployment.region,
     buckets: { uploads: bucket('uploads'), results: bucket('results'), models: bucket('models') },
     jobs: table(JOB_TABLE),
     deliveries: table(DELIVERY_TABLE),

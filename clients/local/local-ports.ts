@@ -52,6 +52,7 @@ export async function openLocalPorts(
   const signingKey = () => linkKey(home.linkKey, store.change);
   const presign = options.presign ?? linkToServe(home, signingKey, now);
   return {
+    region: null,
     home,
     store,
     batchStore,

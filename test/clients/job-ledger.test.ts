@@ -89,6 +89,30 @@ describe('moves', () => {
     expect(job.metrics).toMatchObject({ queue_time: 5, predict_time: 10, total_time: 15 });
   });
 
+  test('a job’s seconds and cost grow with every change of it, and stand still with its end', async () => {
+    const { ledger, clock } = withPorts(context, { region: 'us-east-1' });
+    const record = await newJob();
+    const metricsNow = async () => {
+      const { gpu_seconds, estimated_cost_usd } = (await jobNow(record)).job.metrics;
+      return [gpu_seconds, estimated_cost_usd];
+    };
+    expect(await metricsNow()).toEqual([null, null]);
+    const place = { capacity: 'spot', instance_type: 'p5.48xlarge' } as const;
+    const started_at = clock.now().toISOString();
+    const attempts = [{ number: 1, started_at, stopped_at: null, reason: null, ...place }];
+    await ledger.change(record.job.id, () => ({ status: 'processing', job: { attempts } }));
+    clock.move(3600);
+    await ledger.change(record.job.id, () => progress(1));
+    // One GPU of eight, for an hour of 20.788 USD.
+    expect(await metricsNow()).toEqual([3600, 2.5985]);
+    clock.move(3600);
+    await ledger.change(record.job.id, () => ({ status: 'succeeded' }));
+    clock.move(3600);
+    await ledger.change(record.job.id, () => ({ job: { metadata: { late: true } } }));
+    expect(await metricsNow()).toEqual([7200, 5.197]);
+    expect((await published(record)).metrics).toMatchObject({ gpu_seconds: 7200, estimated_cost_usd: 5.197 });
+  });
+
   test('a job that is unknown is null, and a decision for nothing is one', async () => {
     const record = await newJob();
     expect(await context.ledger.change(`job-${'z'.repeat(26)}` as Job['id'], () => ({ status: 'failed' }))).toBeNull();

@@ -8,6 +8,8 @@ import { checkpointKey, modelKey, resultKey, uploadKey } from '../../contract/ke
 import type { WorkerOptions } from '../../gpu-worker/worker';
 import { BATCH_JOB_ID, WorkerHome } from './worker-home';
 
+const NO_ATTEMPT = { started_at: null, stopped_at: null, reason: null, capacity: null, instance_type: null };
+
 let home: WorkerHome;
 
 beforeAll(async () => {
@@ -240,6 +242,23 @@ test('a job that is over is left as it is, and what it left of its checkpoint is
   expect((await home.run(id)).exit).toBe(0);
   expect(await home.record(id)).toEqual(before);
   expect(await home.results(id)).not.toContain('checkpoint/state.mv2id');
+});
+
+test('the job tells where each attempt ran and when it began, in Batch’s own numbering', async () => {
+  const id = await home.addJob();
+  // The first attempt never got as far as a worker.
+  await home.ledger.change(id, () => ({
+    job: { attempts: [{ ...NO_ATTEMPT, number: 1, stopped_at: '2026-11-23T12:00:00.000Z', reason: 'no image' }] },
+  }));
+  const place = { capacity: 'spot', instanceType: 'g6e.xlarge' } as const;
+  const now = () => new Date('2026-11-23T12:30:00.000Z');
+  expect((await home.run(id, { batchAttempt: 2, place, now })).exit).toBe(0);
+  const { attempts, metrics } = await home.job(id);
+  expect(attempts).toEqual([
+    { ...NO_ATTEMPT, number: 1, stopped_at: '2026-11-23T12:00:00.000Z', reason: 'no image' },
+    { ...NO_ATTEMPT, number: 2, started_at: now().toISOString(), capacity: 'spot', instance_type: 'g6e.xlarge' },
+  ]);
+  expect(metrics.attempts).toBe(2);
 });
 
 test('an attempt that another has overtaken stops without a word', async () => {

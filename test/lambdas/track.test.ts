@@ -4,7 +4,7 @@ import { isTerminal, JOB_STATES } from '../../contract/job';
 import type { JobRecord } from '../../contract/job-record';
 import { JOB_ENDED_LINE } from '../../contract/metrics';
 import { track } from '../../lambdas/track';
-import { batchEvent, drainWebhooks, openTestContext, stageMessage, type TestContext } from './factories';
+import { batchEvent, drainWebhooks, openTestContext, stageMessage, type TestContext, withPorts } from './factories';
 import { type QueuedJobOptions, queuedJob } from './queued-job';
 
 const BATCH_JOB = 'batch-job-1';
@@ -25,6 +25,16 @@ async function submittedJob(options: QueuedJobOptions = {}, batchJobId: string |
 function seen({ id }: JobRecord, status: BatchState, detail: Partial<BatchJob> = {}): Promise<void> {
   return track(stageMessage(batchEvent({ jobId: BATCH_JOB, jobName: id, status, ...detail })), context);
 }
+
+/** As the worker writes its attempt when it claims the job, a moment after Batch has started it. */
+const CLAIMED = {
+  number: 1,
+  started_at: new Date(HOUR + 3000).toISOString(),
+  stopped_at: null,
+  reason: null,
+  capacity: 'on_demand',
+  instance_type: 'g6e.xlarge',
+} as const;
 
 async function jobNow({ id }: JobRecord): Promise<JobRecord> {
   return (await context.ports.jobs.get(id))!;
@@ -61,6 +71,27 @@ test('from starting to the end, with every attempt', async () => {
       { number: 2, started_at: '2026-11-23T12:02:00.000Z', stopped_at: '2026-11-23T12:03:00.000Z' },
     ],
   });
+});
+
+test('Batch tells when an attempt began and ended; where it ran is the worker’s word, and the cost follows', async () => {
+  const cloud = { ...withPorts(context, { region: 'us-east-1' }), isLocal: false };
+  const job = await submittedJob();
+  await cloud.ledger.change(job.job.id, () => ({ status: 'processing', job: { attempts: [CLAIMED] } }));
+  context.clock.move(100);
+  await cloud.ledger.change(job.job.id, () => ({ status: 'succeeded' }));
+  const ended = { jobId: BATCH_JOB, jobName: job.id, status: 'SUCCEEDED', attempts: [attempt(HOUR, 0)] } as const;
+  await track(stageMessage(batchEvent({ ...ended, attempts: [...ended.attempts] })), cloud);
+  const { attempts, metrics } = (await jobNow(job)).job;
+  expect(attempts).toEqual([
+    {
+      ...CLAIMED,
+      started_at: '2026-11-23T12:00:00.000Z',
+      stopped_at: '2026-11-23T12:01:00.000Z',
+      reason: 'Essential container in task exited; exit code 0',
+    },
+  ]);
+  // A minute of 1.861 USD an hour.
+  expect(metrics).toMatchObject({ gpu_seconds: 60, estimated_cost_usd: 0.031017 });
 });
 
 test('an attempt that starts is not dated with the start of the one before', async () => {
@@ -202,21 +233,22 @@ describe('the line that CloudWatch counts', () => {
   /** What is logged while Batch tells of its job. */
   async function linesOf(job: JobRecord, status: BatchState, detail: Partial<BatchJob> = {}, isLocal = false) {
     const lines: unknown[] = [];
+    const priced = withPorts(context, { region: 'us-east-1' });
     const log = { ...context.log, info: (message: string, about?: object) => void lines.push({ message, ...about }) };
     const event = batchEvent({ jobId: BATCH_JOB, jobName: job.id, status, ...detail });
-    await track(stageMessage(event), { ...context, isLocal, log });
+    await track(stageMessage(event), { ...priced, isLocal, log });
     return lines.filter((line) => (line as { message: string }).message === JOB_ENDED_LINE);
   }
 
   test('a job that succeeded', async () => {
+    const priced = withPorts(context, { region: 'us-east-1' });
     const job = await submittedJob();
     await context.ledger.change(job.job.id, () => ({ status: 'processing' }));
     context.clock.move(30);
-    const metrics = { ...job.job.metrics, estimated_cost_usd: 0.02 };
-    await context.ledger.change(job.job.id, () => ({ status: 'succeeded', job: { metrics } }));
+    await priced.ledger.change(job.job.id, () => ({ status: 'succeeded', job: { attempts: [CLAIMED] } }));
     const ended = { job_id: job.id, status: 'succeeded', code: null, is_our_fault: false };
     expect(await linesOf(job, 'SUCCEEDED', { attempts: [attempt(HOUR, 0)] })).toEqual([
-      { message: JOB_ENDED_LINE, ...ended, predict_seconds: 30, estimated_cost_usd: 0.02 },
+      { message: JOB_ENDED_LINE, ...ended, predict_seconds: 30, estimated_cost_usd: 0.031017 },
     ]);
   });
 
