@@ -6,7 +6,7 @@ export const WORKER_DONE = 0;
 export const WORKER_REJECTED = 64;
 /** Our fault (EX_SOFTWARE). */
 export const WORKER_INTERNAL = 70;
-/** Stopped from outside with its progress saved (EX_TEMPFAIL): run it again. */
+/** Stopped from outside with its progress saved, or on a host whose GPU does not work (EX_TEMPFAIL): run it again. */
 export const WORKER_RETRY = 75;
 /** 128 + SIGKILL: out of memory, or the host went away. */
 export const WORKER_KILLED = 137;

@@ -2,11 +2,11 @@
  * The main thread's side of a generation: starts the thread, passes its events on, stops it. The main thread stays free, so
  * progress, signals and timers work while a network runs.
  */
-import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CancelFlag } from './cancellation';
 import type { GenerationEvent, GenerationRequest, GenerationResult } from './generate';
 import type { ThreadData, ThreadMessage } from './generate-thread';
+import { programOf } from './part';
 import { fromPortable } from './portable-error';
 import { type Snapshot, withOutput } from './snapshot';
 
@@ -19,18 +19,13 @@ export interface Generation {
   snapshot(): Snapshot;
 }
 
-/** As a source the thread's file is TypeScript, which needs tsx; bundled it is JavaScript beside this file. */
-const THREAD_FILE = path.join(__dirname, `generate-thread${path.extname(__filename)}`);
-
 /** @param onEvent is called after `snapshot()` holds what the event tells of. */
 export function startGeneration(request: GenerationRequest, onEvent: (event: GenerationEvent) => void): Generation {
   const cancel = new CancelFlag();
   let snapshot: Snapshot = { outputs: [] };
   const workerData: ThreadData = { request, cancelBuffer: cancel.buffer };
-  const worker = new Worker(THREAD_FILE, {
-    workerData,
-    execArgv: THREAD_FILE.endsWith('.ts') ? typeScriptLoader() : [],
-  });
+  const { file, execArgv } = programOf('generate-thread');
+  const worker = new Worker(file, { workerData, execArgv: [...execArgv] });
   const result = new Promise<GenerationResult>((resolve, reject) => {
     worker.on('message', (message: ThreadMessage) => {
       if (message.type === 'event') onEvent(message.event);
@@ -42,8 +37,4 @@ export function startGeneration(request: GenerationRequest, onEvent: (event: Gen
     worker.on('exit', (code) => reject(new Error(`The generating thread ended without a result (exit code ${code}).`)));
   });
   return { result, cancel: () => cancel.set(), snapshot: () => snapshot };
-}
-
-function typeScriptLoader(): string[] {
-  return ['--require', require.resolve('tsx/cjs')];
 }

@@ -5,7 +5,8 @@
  * on a thread of their own.
  */
 
-import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import path from 'node:path';
+import { env, InferenceSession, listSupportedBackends, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { ModelError, OutOfMemoryError, ProviderError } from './errors';
 import type { DType, Graph, Value } from './onnx/graph';
 
@@ -32,6 +33,22 @@ export interface SessionOptions {
    * beside the work on them, it only raises the peak. True unless given.
    */
   readonly memoryArena?: boolean;
+  /**
+   * Fail where the runtime would leave an operator to the CPU, which it does without a word: every copy between both costs more than
+   * the operator. Not for whole models: what only computes shapes belongs on the CPU.
+   */
+  readonly forbidCpuFallback?: boolean;
+}
+
+/** Versions of the runtime, and the providers that it was built for; whether one loads, only a session tells. */
+export function describeRuntime(): { readonly version: string; readonly providers: readonly string[] } {
+  return { version: env.versions.node ?? 'unknown', providers: listSupportedBackends().map(({ name }) => name) };
+}
+
+/** Where the runtime looks for its CUDA provider, whether or not it is there. */
+export function cudaProviderFile(): string {
+  const folder = path.join(path.dirname(require.resolve('onnxruntime-node')), '../bin/napi-v6', process.platform);
+  return path.join(folder, process.arch, 'libonnxruntime_providers_cuda.so');
 }
 
 /** What a graph declares: a run is checked against it before the runtime sees it. */
@@ -75,7 +92,7 @@ export class Session {
  */
 export async function createSession(
   graph: Graph,
-  { provider, numThreads, memoryArena = true }: SessionOptions,
+  { provider, numThreads, memoryArena = true, forbidCpuFallback = false }: SessionOptions,
 ): Promise<Session> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: [provider],
@@ -91,6 +108,7 @@ export async function createSession(
         // operators would pay for being woken (a third of a step at 128 tokens), and idle threads must not burn a core.
         intra_op: { allow_spinning: '1', spin_duration_us: '100' },
         force_spinning_stop: '1',
+        ...(forbidCpuFallback && { disable_cpu_ep_fallback: '1' }),
       },
     },
   };

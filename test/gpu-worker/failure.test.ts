@@ -9,7 +9,7 @@ test.each([
   ['a broken model', new ModelError('x must be y.'), 'failed', 'invalid_model', 64],
   ['the time limit', new DeadlineExceeded(60), 'timed_out', 'timed_out', 64],
   ['too little memory', new OutOfMemoryError('memory must be more.'), null, 'out_of_memory', 70],
-  ['a provider that does not load', new ProviderError('cuda must load.'), null, 'provider_unavailable', 70],
+  ['a provider that does not load', new ProviderError('cuda must load.'), null, 'provider_unavailable', 75],
   ['a full disk', Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' }), null, 'disk_full', 70],
   ['a quota', Object.assign(new Error('EDQUOT'), { code: 'EDQUOT' }), null, 'disk_full', 70],
   ['anything else', new TypeError('x is not a function'), null, 'internal_error', 70],
