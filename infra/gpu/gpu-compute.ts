@@ -7,6 +7,7 @@ import { Duration, Size } from 'aws-cdk-lib';
 import * as batch from 'aws-cdk-lib/aws-batch';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { BatchNames } from '../batch-access';
 import type { Network } from '../network';
 import type { FlowQueue } from '../queue';
 import type { Settings } from '../settings';
@@ -22,6 +23,7 @@ import { WorkerDefinition } from './worker-definition';
 
 export interface GpuComputeProps {
   readonly settings: Settings;
+  readonly names: BatchNames;
   readonly network: Network;
   readonly storage: Storage;
   /** The worker's jobs fire their events into it. */
@@ -41,7 +43,7 @@ export class GpuCompute extends Construct {
 
   constructor(scope: Construct, id: string, props: GpuComputeProps) {
     super(scope, id);
-    const { settings, network } = props;
+    const { settings, names, network } = props;
     const { gpu } = settings;
 
     const { launchTemplate } = new InstanceTemplate(this, 'Instance', { disk: Size.gibibytes(gpu.disk_gib) });
@@ -64,7 +66,7 @@ export class GpuCompute extends Construct {
     );
 
     this.jobQueue = new GpuJobQueue(this, 'Queue', {
-      name: jobQueueName(settings.stack_name),
+      name: names.jobQueueName,
       environments: this.computeEnvironments,
       schedulingPolicy: new batch.FairshareSchedulingPolicy(this, 'FairShare', {
         // Every tenant alike: see clients/aws/aws-batch.ts.
@@ -77,17 +79,9 @@ export class GpuCompute extends Construct {
     this.logGroup = new JobLog(this, 'Log', { settings, key: props.storage.key });
     this.jobDefinition = new WorkerDefinition(this, 'Worker', {
       ...props,
-      name: jobDefinitionName(settings.stack_name),
+      name: names.jobDefinitionName,
       image: containerImage(this, 'Image', { dockerfile: 'gpu-worker/Dockerfile', image: gpu.image }),
       logGroup: this.logGroup,
     }).jobDefinition;
   }
-}
-
-export function jobQueueName(stackName: string): string {
-  return `${stackName}-jobs`;
-}
-
-export function jobDefinitionName(stackName: string): string {
-  return `${stackName}-worker`;
 }

@@ -60,6 +60,7 @@ function build(value: Record<string, unknown>): Built {
 function addGpu({ stack, settings, storage, network }: Built): GpuCompute {
   return new GpuCompute(stack, 'Gpu', {
     settings,
+    names: { jobQueueName: `${settings.stack_name}-jobs`, jobDefinitionName: `${settings.stack_name}-worker` },
     storage,
     network,
     webhooks: new FlowQueue(stack, 'Webhooks', {
