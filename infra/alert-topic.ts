@@ -12,7 +12,9 @@ export interface AlertTopicProps {
   readonly key?: kms.IKey;
 }
 
-const PUBLISHERS = ['cloudwatch', 'events', 'budgets'];
+const PUBLISHERS = ['cloudwatch', 'budgets'];
+/** EventBridge delivers nothing to a topic whose policy has a condition. */
+const PUBLISHER_WITHOUT_CONDITION = 'events';
 
 export class AlertTopic extends sns.Topic {
   constructor(scope: Construct, id: string, { settings, key }: AlertTopicProps) {
@@ -22,11 +24,23 @@ export class AlertTopic extends sns.Topic {
     this.addToResourcePolicy(
       new iam.PolicyStatement({
         sid: 'Publishers',
-        principals: PUBLISHERS.map((service) => new iam.ServicePrincipal(`${service}.amazonaws.com`)),
+        principals: PUBLISHERS.map(servicePrincipal),
         actions: ['sns:Publish'],
         resources: [this.topicArn],
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
       }),
     );
+    this.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: 'Events',
+        principals: [servicePrincipal(PUBLISHER_WITHOUT_CONDITION)],
+        actions: ['sns:Publish'],
+        resources: [this.topicArn],
+      }),
+    );
   }
+}
+
+function servicePrincipal(service: string): iam.ServicePrincipal {
+  return new iam.ServicePrincipal(`${service}.amazonaws.com`);
 }

@@ -2,16 +2,18 @@
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { AwsDeployment, QueueName } from '../contract/deployment';
-import type { OutputsProps } from './outputs';
+import type { DeploymentParts } from './outputs';
+import type { Settings } from './settings';
 
-export interface DeploymentJsonProps extends OutputsProps {
+export interface DeploymentJsonProps extends DeploymentParts {
+  readonly settings: Settings;
   /** Of every service, where an emulator plays them. */
   readonly endpoint?: string;
 }
 
 /** @returns JSON with names that CloudFormation fills in. */
 export function deploymentJson(scope: Construct, props: DeploymentJsonProps): string {
-  const { storage, queues, batch, secret, endpoint } = props;
+  const { settings, storage, queues, batch, secret, endpoint } = props;
   const stack = Stack.of(scope);
   const queue = (name: QueueName) => ({
     url: queues[name].queue.queueUrl,
@@ -35,6 +37,7 @@ export function deploymentJson(scope: Construct, props: DeploymentJsonProps): st
     },
     batch: { job_queue: batch.jobQueueName, job_definition: batch.jobDefinitionName },
     webhook_secret: secret.secretArn,
+    results_retention_days: settings.retention.results_days,
   };
   return stack.toJsonString(deployment);
 }

@@ -12,8 +12,8 @@ import type { Settings } from './settings';
 
 /** Services that ask for the key in the name of whoever called them. */
 const SERVICES_OF_CALLERS = ['s3', 'sqs', 'dynamodb', 'secretsmanager', 'sns'];
-/** Services that write by themselves: events into queues, alarms and budgets into the topic. */
-const SERVICES_ON_THEIR_OWN = ['events', 'cloudwatch', 'budgets'];
+/** Services that write into the topic by themselves. */
+const PUBLISHERS = ['cloudwatch', 'budgets'];
 
 export class EncryptionKey extends kms.Key {
   constructor(scope: Construct, id: string, { settings }: { readonly settings: Settings }) {
@@ -46,11 +46,21 @@ export class EncryptionKey extends kms.Key {
     );
     this.addToResourcePolicy(
       new iam.PolicyStatement({
-        sid: 'ServicesThatWrite',
-        principals: SERVICES_ON_THEIR_OWN.map((service) => new iam.ServicePrincipal(`${service}.amazonaws.com`)),
+        sid: 'Publishers',
+        principals: PUBLISHERS.map((service) => new iam.ServicePrincipal(`${service}.amazonaws.com`)),
         actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
         resources: ['*'],
         conditions: { StringEquals: { 'aws:SourceAccount': account } },
+      }),
+    );
+    this.addToResourcePolicy(
+      new iam.PolicyStatement({
+        // Into the queues and the topic. With a condition on the source, EventBridge would deliver nothing (SNS, "Managing encryption
+        // keys and costs": not supported for encrypted topics).
+        sid: 'Events',
+        principals: [new iam.ServicePrincipal('events.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
       }),
     );
     this.addToResourcePolicy(

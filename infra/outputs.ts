@@ -8,22 +8,30 @@ import {
   BUCKET_OUTPUTS,
   QUEUE_OUTPUTS,
   TABLE_OUTPUT,
+  TRAINING_DEFINITION_OUTPUT,
+  TRAINING_QUEUE_OUTPUT,
   WEBHOOK_SECRET_OUTPUT,
 } from '../contract/stack-outputs';
 import type { BatchNames } from './batch-access';
 import type { FlowQueues } from './flow-queues';
+import type { Settings } from './settings';
 import type { Storage } from './storage';
 import type { WebhookSecret } from './webhook-secret';
 
-export interface OutputsProps {
+/** What a deployment is made of. */
+export interface DeploymentParts {
   readonly storage: Storage;
   readonly queues: FlowQueues;
   readonly batch: BatchNames;
   readonly secret: WebhookSecret;
 }
 
+export interface OutputsProps extends DeploymentParts {
+  readonly settings: Settings;
+}
+
 /** @param scope the stack itself: an output anywhere below would get a longer name. */
-export function writeOutputs(scope: Construct, { storage, queues, batch, secret }: OutputsProps): void {
+export function writeOutputs(scope: Construct, { settings, storage, queues, batch, secret }: OutputsProps): void {
   const output = (name: string, value: string) => new CfnOutput(scope, name, { value });
   for (const name of BUCKET_NAMES) output(BUCKET_OUTPUTS[name], storage[name].bucketName);
   output(TABLE_OUTPUT, storage.table.tableName);
@@ -34,4 +42,7 @@ export function writeOutputs(scope: Construct, { storage, queues, batch, secret 
   output(BATCH_QUEUE_OUTPUT, batch.jobQueueName);
   output(BATCH_DEFINITION_OUTPUT, batch.jobDefinitionName);
   output(WEBHOOK_SECRET_OUTPUT, secret.secretArn);
+  if (!settings.training.enabled) return;
+  output(TRAINING_QUEUE_OUTPUT, `${settings.stack_name}-training-jobs`);
+  output(TRAINING_DEFINITION_OUTPUT, `${settings.stack_name}-training`);
 }

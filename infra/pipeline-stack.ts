@@ -14,17 +14,19 @@ import { BatchAccess, type BatchNames } from './batch-access';
 import { BatchEvents } from './batch-events';
 import { deploymentJson } from './deployment-json';
 import { EncryptionKey } from './encryption-key';
-import { type FlowQueues, flowQueues } from './flow-queues';
+import { flowQueues } from './flow-queues';
+import { GpuCompute } from './gpu/gpu-compute';
+import { Network } from './network';
 import { Operations } from './operations/operations';
 import { writeOutputs } from './outputs';
 import type { Settings } from './settings';
-import type { StageFunction, StageName } from './stage-function';
 import { NotifyStage } from './stages/notify';
 import { ReconcileStage } from './stages/reconcile';
 import { SubmitStage } from './stages/submit';
 import { TrackStage } from './stages/track';
 import { ValidateStage } from './stages/validate';
 import { Storage } from './storage';
+import { TrainingCompute } from './training/training-compute';
 import { UploadEvents } from './upload-events';
 import { WebhookSecret } from './webhook-secret';
 
@@ -37,12 +39,6 @@ export interface PipelineStackProps extends StackProps {
 }
 
 export class PipelineStack extends Stack {
-  readonly storage: Storage;
-  readonly queues: FlowQueues;
-  readonly functions: Readonly<Record<StageName, StageFunction>>;
-  /** Where people are told. */
-  readonly topic: AlertTopic;
-
   constructor(scope: Construct, id: string, { settings, batch: played, endpoint, ...props }: PipelineStackProps) {
     super(scope, id, {
       stackName: settings.stack_name,
@@ -58,15 +54,21 @@ export class PipelineStack extends Stack {
     const secret = new WebhookSecret(this, 'SigningSecret', { settings, key });
     const batch = new BatchAccess(this, 'Batch', played ?? batchNames(settings));
     const parts = { storage, queues, batch, secret };
-    const deployment = deploymentJson(this, { ...parts, endpoint });
+    const deployment = deploymentJson(this, { settings, ...parts, endpoint });
     const stage = { settings, deployment, key, ...parts };
 
     // job.json -> intake -> validate -> jobs
     new UploadEvents(this, 'UploadEvents', { uploads: storage.uploads, intake: queues.intake });
     const validate = new ValidateStage(this, 'Validate', stage);
 
-    // jobs -> submit -> Batch
+    // jobs -> submit -> Batch -> GPU worker -> results
     const submit = new SubmitStage(this, 'Submit', stage);
+    if (!played) {
+      const network = new Network(this, 'Network', { settings, key });
+      const { webhooks } = queues;
+      new GpuCompute(this, 'Gpu', { settings, names: batch, network, storage, webhooks, deployment });
+      if (settings.training.enabled) new TrainingCompute(this, 'Training', { settings, network, storage });
+    }
 
     // Batch -> batch_events -> track
     new BatchEvents(this, 'BatchStates', { batch, batchEvents: queues.batch_events });
@@ -79,26 +81,17 @@ export class PipelineStack extends Stack {
     const reconcile = new ReconcileStage(this, 'Reconcile', stage);
 
     // What people and commands are told
-    this.topic = new AlertTopic(this, 'Alerts', { settings, key });
-    writeOutputs(this, parts);
-
-    this.storage = storage;
-    this.queues = queues;
-    this.functions = {
+    const functions = {
       validate: validate.handler,
       submit: submit.handler,
       track: track.handler,
       notify: notify.handler,
       reconcile: reconcile.handler,
     };
-    new Operations(this, 'Operations', {
-      settings,
-      queues,
-      functions: this.functions,
-      table: storage.table,
-      jobQueueArn: batch.jobQueueArn,
-      topic: this.topic,
-    });
+    const topic = new AlertTopic(this, 'Alerts', { settings, key });
+    const { table } = storage;
+    new Operations(this, 'Operations', { settings, queues, functions, table, topic, jobQueueArn: batch.jobQueueArn });
+    writeOutputs(this, { settings, ...parts });
   }
 }
 

@@ -38,7 +38,7 @@ export class Storage extends Construct {
   readonly uploads: s3.Bucket;
   readonly results: s3.Bucket;
   readonly models: s3.Bucket;
-  readonly table: dynamodb.TableV2;
+  readonly table: dynamodb.Table;
   readonly key: kms.IKey | undefined;
 
   constructor(scope: Construct, id: string, { settings, key }: StorageProps) {
@@ -86,22 +86,25 @@ export class Storage extends Construct {
       ],
     });
     this.models = bucket('models', { lifecycleRules: [abandonedUploads()] });
-    this.table = new dynamodb.TableV2(this, 'table', {
+    // Not TableV2: that takes no key of ours unless it is told account and region.
+    this.table = new dynamodb.Table(this, 'table', {
       partitionKey: { name: TABLE_KEY, type: dynamodb.AttributeType.STRING },
-      globalSecondaryIndexes: TABLE_INDEXES.map((name) => ({
-        indexName: name,
-        partitionKey: { name, type: dynamodb.AttributeType.STRING },
-        sortKey: { name: TABLE_SORT_KEY, type: dynamodb.AttributeType.STRING },
-      })),
-      billing: dynamodb.Billing.onDemand(),
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
       timeToLiveAttribute: TABLE_TTL_ATTRIBUTE,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      encryption: key
-        ? dynamodb.TableEncryptionV2.customerManagedKey(key)
-        : dynamodb.TableEncryptionV2.dynamoOwnedKey(),
+      ...(key
+        ? { encryption: dynamodb.TableEncryption.CUSTOMER_MANAGED, encryptionKey: key }
+        : { encryption: dynamodb.TableEncryption.DEFAULT }),
       deletionProtection: !settings.delete_data_with_stack,
       removalPolicy: removalPolicy(settings),
     });
+    for (const name of TABLE_INDEXES) {
+      this.table.addGlobalSecondaryIndex({
+        indexName: name,
+        partitionKey: { name, type: dynamodb.AttributeType.STRING },
+        sortKey: { name: TABLE_SORT_KEY, type: dynamodb.AttributeType.STRING },
+      });
+    }
   }
 
   /** Reads and conditional writes of single records, and queries of these indexes. Nobody scans. */
