@@ -19,7 +19,7 @@ export interface EndedJob {
   readonly status: string;
   /** `error.code` of the job object. */
   readonly code: string | null;
-  /** Whether the job failed by no fault of its own. */
+  /** Whether the job failed by no fault of whoever asked for it. */
   readonly is_our_fault: boolean;
   /** On the GPU, of the attempt that finished. */
   readonly predict_seconds: number;

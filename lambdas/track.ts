@@ -3,8 +3,12 @@ import { BatchEventSchema, type BatchJob } from '../contract/events';
 import { isTerminal } from '../contract/job';
 import type { JobRecord } from '../contract/job-record';
 import { type EndedJob, JOB_ENDED_LINE } from '../contract/metrics';
+import type { RejectionCode } from '../contract/rejection';
 import { followBatchJob } from './follow-batch-job';
 import type { Stage } from './stage';
+
+/** Whoever asked named a model that is there; what is wrong with it, whoever put it there must know. */
+const BROKEN_MODEL: RejectionCode = 'invalid_model';
 
 /** @throws Error when the message is no event of a Batch job. */
 export const track: Stage = async ({ body }, context) => {
@@ -26,7 +30,7 @@ function endedJob({ job: { id, status, error, metrics } }: JobRecord): EndedJob 
     job_id: id,
     status,
     code: error?.code ?? null,
-    is_our_fault: status === 'failed' && error?.retryable === true,
+    is_our_fault: status === 'failed' && (error?.retryable === true || error?.code === BROKEN_MODEL),
     predict_seconds: metrics.predict_time ?? 0,
     estimated_cost_usd: metrics.estimated_cost_usd ?? 0,
   };

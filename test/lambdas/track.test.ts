@@ -262,6 +262,14 @@ describe('the line that CloudWatch counts', () => {
     expect(await linesOf(job, 'FAILED', { attempts: [attempt(HOUR, 64)] })).toMatchObject([
       { status: 'failed', code: 'invalid_image', is_our_fault: false },
     ]);
+    const withBrokenModel = await submittedJob({ set: 'third' });
+    await context.ledger.change(withBrokenModel.job.id, () => ({
+      status: 'failed',
+      job: { error: { ...error, code: 'invalid_model' } },
+    }));
+    expect(await linesOf(withBrokenModel, 'FAILED', { attempts: [attempt(HOUR, 64)] })).toMatchObject([
+      { status: 'failed', code: 'invalid_model', is_our_fault: true },
+    ]);
   });
 
   test('none while it runs, for another Batch job, and on one machine', async () => {
