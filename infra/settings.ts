@@ -53,7 +53,7 @@ const GpuSchema = z
       .refine((kinds) => new Set(kinds).size === kinds.length)
       .default(['spot', 'on_demand'])
       .meta({ rule: 'a list of "spot", "on_demand" or both, in the order they are tried' }),
-    /** At the same time, of each kind of capacity. */
+    /** At the same time, of each kind of capacity; fewer where the types are of unequal size: see gpu/max-vcpus.ts. */
     max_gpus: wholeNumber(1, 1000).default(4),
     /** What one job takes of its instance. */
     job: z
