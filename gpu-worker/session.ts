@@ -40,6 +40,9 @@ export interface SessionOptions {
   readonly forbidCpuFallback?: boolean;
 }
 
+/** "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version" */
+const CUDA_FAILURE = /\bCU[A-Z]+ failure -?\d+: [^;]+/;
+
 /** Versions of the runtime, and the providers that it was built for; whether one loads, only a session tells. */
 export function describeRuntime(): { readonly version: string; readonly providers: readonly string[] } {
   return { version: env.versions.node ?? 'unknown', providers: listSupportedBackends().map(({ name }) => name) };
@@ -147,7 +150,8 @@ function fromRuntimeTensor(tensor: RuntimeTensor): Tensor {
 /** The runtime has one error class for everything, so its text decides. */
 function translateError(error: unknown, what: string, provider?: Provider): Error {
   const message = error instanceof Error ? error.message : String(error);
-  const line = message.replace(/\s+/g, ' ').trim();
+  // The rest of what the CUDA provider says is its own source.
+  const line = (CUDA_FAILURE.exec(message)?.[0] ?? message).replace(/\s+/g, ' ').trim();
   if (
     /bad_alloc|bad allocation|out of memory|failed to allocate|CUDA_ERROR_OUT_OF_MEMORY|insufficient memory/i.test(
       message,

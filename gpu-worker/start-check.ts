@@ -30,8 +30,8 @@ export interface StartCheckOptions {
 export const CHECK_NAMES = [
   'versions',
   'gpu',
-  'provider',
   'cuda_libraries',
+  'provider',
   'images',
   'video',
   'cache',
