@@ -4,7 +4,8 @@
 
 Region masking acts on pixels before the VAE, so masked references are encoded here too, `encodings` draws of each.
 Writes RUN/latents/NNNNN.safetensors, float16, not yet normalised: clips [N, z, T, h, w],
-references [N, R, 1 + encodings, z, h, w] (0 is the unmasked one); then RUN/latents/statistics.json.
+references [N, R, 1 + encodings, z, h, w] (0 is the unmasked one), captions in the metadata; then
+RUN/latents/statistics.json. The clips are not needed any more after it.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKLWan
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from training.clips import Clips, to_model_range
@@ -97,7 +99,8 @@ def main():
         latents = encode_clips(vae, tensors["clips"], device, frames_independent)
         references = encode_references(vae, tensors["references"], config["region_masking"], generator, device)
         partial = target.with_suffix(".partial")
-        save_file({"clips": latents.contiguous(), "references": references.contiguous()}, partial)
+        encoded = {"clips": latents.contiguous(), "references": references.contiguous()}
+        save_file(encoded, partial, metadata={"captions": safe_open(source, "pt").metadata()["captions"]})
         partial.rename(target)
         print(target, flush=True)
     write_statistics(folder)

@@ -6,9 +6,25 @@ from pathlib import Path
 
 import torch
 
+from training.config_schema import checked
+
+STOP_FILE_NAME = "stop"
+
 
 def read_config(path):
-    return json.loads(Path(path).read_text())
+    """The config with its defaults. Raises ValueError with every field that is wrong."""
+    return checked(json.loads(Path(path).read_text()), path)
+
+
+def stop_asked(run):
+    """A file named `stop` in the run's folder asks a training to save and end after its current step."""
+    return (Path(run) / STOP_FILE_NAME).exists()
+
+
+def write_json_atomically(value, path):
+    partial = Path(f"{path}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(value))
+    os.replace(partial, path)
 
 
 def save_atomically(state, path):
@@ -41,7 +57,8 @@ class Ema:
         return {"step": self.step, "shadow": self.shadow}
 
     def load_state_dict(self, state):
-        self.step, self.shadow = state["step"], state["shadow"]
+        self.step = state["step"]
+        self.shadow = {name: value.to(self.shadow[name].device) for name, value in state["shadow"].items()}
 
     @classmethod
     def load_into(cls, module, state):

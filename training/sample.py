@@ -15,8 +15,9 @@ from diffusers import UniPCMultistepScheduler
 from PIL import Image
 
 from training.cache_latents import load_vae
+from training.checkpoints import load_averaged
 from training.clips import to_model_range
-from training.files import Ema, read_config
+from training.files import read_config
 from training.heads import sample_clips
 from training.heads.motion import CAPTION_WORDS
 from training.reference_conditioning import predict_velocity
@@ -31,9 +32,7 @@ def load_model(config, run):
     """The averaged weights of stage 4, with the tokenizer."""
     tokenizer = build_tokenizer(CAPTION_WORDS, config["text"]["max_length"])
     model = ConditionedModel(config, len(tokenizer))
-    state = torch.load(Path(run) / "transformer.pt", map_location="cpu")
-    model.load_state_dict(state["model"])
-    Ema.load_into(model, state["ema"])
+    load_averaged(model, run)
     return model.eval().requires_grad_(False), tokenizer
 
 

@@ -18,7 +18,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
 from PIL import Image
 
 from training.clips import Clips, to_model_range
-from training.files import Ema, append_metrics, read_config, save_atomically
+from training.files import Ema, append_metrics, read_config, save_atomically, stop_asked
 from training.pca_start import start_from_pca
 from training.reference_conditioning import region_mask
 
@@ -163,7 +163,7 @@ def main():
         if step % 100 == 0:
             clips = Clips(run)  # more shards may have been rendered since
         elapsed = time.time() - started
-        if elapsed > budget:
+        if elapsed > budget or stop_asked(run):
             break
         # Linear decay to 2 % over whichever ends first, the steps or the minutes.
         progress = max(step / settings["steps"], elapsed / budget)
