@@ -59,7 +59,7 @@ export class Alarms extends Construct {
       `and what waits behind it: ${events.EventField.fromPath('$.detail.statusReason')}`,
       `What to do: ${articleOf(QUEUE_BLOCKED, settings)}`,
     ].join(' ');
-    // The topic's own policy lets events in, on behalf of this account alone.
+    // The topic's own policy lets events in.
     rule.addTarget({ bind: () => ({ arn: topic.topicArn, input: events.RuleTargetInput.fromText(text) }) });
   }
 }
