@@ -83,7 +83,8 @@ function wave(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, index) => 0.1 * Math.sin(12.9898 * index + 78.233 * seed));
 }
 
-function relativeDifference(values: Float32Array, expected: Float32Array): number {
+/** NaN where one of them is no number or their count differs. */
+export function relativeDifference(values: Float32Array, expected: Float32Array): number {
   let largest = 0;
   let difference = values.length === expected.length ? 0 : Number.NaN;
   for (const [index, value] of values.entries()) {
