@@ -13,7 +13,7 @@ import { exitCodeOf } from './worker-exit-code';
 export interface SchedulerOptions {
   readonly store: BatchStore;
   /** Where the state-change events go. */
-  readonly events: JobQueue;
+  readonly events: Pick<JobQueue, 'send'>;
   readonly runner: Runner;
   /** Workers that run at the same time, from 1. */
   readonly slots: number;

@@ -22,6 +22,8 @@ export interface WorkerProcessOptions {
   readonly provider: string;
   /** Threads of an operator; the runtime decides unless given. */
   readonly threads?: number;
+  /** Where the jobs are; in the home unless given. */
+  readonly deployment?: Deployment;
   /** The program; that of the repository unless given. */
   readonly program?: string;
 }
@@ -65,8 +67,7 @@ export class WorkerProcesses implements Runner {
   }
 
   private environment(job: LocalBatchJob, attempt: number): Record<string, string> {
-    const { home, provider, threads } = this.options;
-    const deployment: Deployment = { type: 'local', home: home.folder };
+    const { home, provider, threads, deployment = { type: 'local', home: home.folder } } = this.options;
     return {
       [env.DEPLOYMENT]: JSON.stringify(deployment),
       [env.JOB_ID]: job.name,

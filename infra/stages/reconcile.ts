@@ -3,7 +3,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Construct } from 'constructs';
-import { UPLOADS_PREFIX } from '../../contract/keys';
+import { SWEEP_KEY, UPLOADS_PREFIX } from '../../contract/keys';
 import type { BatchAccess } from '../batch-access';
 import type { FlowQueues } from '../flow-queues';
 import { StageFunction, type StageSettings } from '../stage-function';
@@ -39,6 +39,7 @@ export class ReconcileStage extends Construct {
 
     // What it may do
     storage.allowObjects(this.handler, 'uploads', `${UPLOADS_PREFIX}*/job.json`, ['read']);
+    storage.allowObjects(this.handler, 'results', SWEEP_KEY, ['read', 'write']);
     storage.allowLedger(this.handler);
     storage.allowRecords(this.handler, ['by_unsettled', 'by_set']);
     for (const queue of [queues.intake, queues.jobs]) {

@@ -1,7 +1,7 @@
 /** ministack (PyPI), one process for all services. It has no clock to put forward: time passes by waiting. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,27 +11,50 @@ import { EMULATED_REGION, type Emulator } from './emulator';
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
 
+export interface MinistackOptions {
+  /** A script that starts it in its own way, in place of the executable. */
+  readonly script?: string;
+  /** Also for the functions that it runs. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** PEM files. This process must trust the certificate, and it must be one for 127.0.0.1. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Judges requests by the policies of their roles and resources. */
+  readonly isStrict?: boolean;
+  /** Gets what it and its functions print. */
+  readonly log?: string;
+}
+
 /** @param executable path of `ministack`. @throws Error with its output when it does not start. */
-export async function startMinistack(executable: string): Promise<Emulator> {
+export async function startMinistack(executable: string, options: MinistackOptions = {}): Promise<Emulator> {
+  const { script, env, tls, isStrict = false, log } = options;
   const port = await freePort();
+  const endpoint = `${tls ? 'https' : 'http'}://${HOST}:${port}`;
   const folder = mkdtempSync(path.join(tmpdir(), 'mv2id-ministack-'));
-  const child = spawn(executable, [], {
+  const python = path.join(path.dirname(realpathSync(executable)), 'python');
+  const child = spawn(script === undefined ? executable : python, script === undefined ? [] : [script], {
     env: {
       ...process.env,
+      ...env,
       BIND_HOST: HOST,
       GATEWAY_PORT: String(port),
       MINISTACK_HOST: HOST,
       MINISTACK_REGION: EMULATED_REGION,
       TMPDIR: folder,
-      LOG_LEVEL: 'WARNING',
+      LOG_LEVEL: log === undefined ? 'WARNING' : 'INFO',
+      AWS_ENDPOINT_URL: endpoint,
+      AUTH: String(isStrict),
+      ...(tls && { USE_SSL: '1', MINISTACK_SSL_CERT: tls.cert, MINISTACK_SSL_KEY: tls.key }),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output: Buffer[] = [];
-  child.stdout.on('data', (chunk) => output.push(chunk));
-  child.stderr.on('data', (chunk) => output.push(chunk));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output.push(chunk);
+      if (log !== undefined) appendFileSync(log, chunk);
+    });
+  }
   const exited = once(child, 'exit');
-  const endpoint = `http://${HOST}:${port}`;
 
   const stop = async () => {
     if (child.exitCode === null) child.kill('SIGKILL');
@@ -54,7 +77,7 @@ async function answers(endpoint: string): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, HOST);
   await once(server, 'listening');
   const address = server.address();
