@@ -7,11 +7,13 @@
 import { parseSettings } from '../infra/settings';
 import { MANY, ONE_HUGE, type Tenants } from './scale/demand';
 import { type Limit, limitsOf } from './scale/limits';
-import { type DayFigures, settingsFor, simulateDay } from './scale/simulate';
+import { type DayFigures, type Quantiles, settingsFor, simulateDay } from './scale/simulate';
 
 const LOADS = [100, 1000, 10_000, 100_000, 1_000_000];
+const DEFAULT_LOADS = [100, 500, 1000, 2000];
+const FAIRNESS_LOAD = 10_000;
 
-/** Both tables, as they stand in docs/scale.md. */
+/** The tables of docs/scale.md. */
 export function limitsTable(): string {
   const rows = limitsOf(parseSettings({})).map(({ name, full, lift }: Limit) => [jobs(full), name, lift]);
   return table(['Jobs a day', 'Full', 'Lifted by'], rows);
@@ -35,13 +37,33 @@ export function daysTable(loads: readonly number[] = LOADS): string {
   return table(head, rows);
 }
 
+/** What happens when nobody sets anything: the GPUs that the defaults allow, on days that need more. */
+export function defaultsTable(): string {
+  const settings = parseSettings({});
+  const rows = DEFAULT_LOADS.map((load) => {
+    const { gpuWait, gpus, idleShare, backlog } = simulateDay(load, MANY, settings);
+    return [load.toLocaleString('en'), pair(gpuWait), String(gpus), percent(idleShare), backlog.toLocaleString('en')];
+  });
+  return table(['Jobs a day', 'To a GPU', 'GPUs', 'idle', 'Waiting at midnight'], rows);
+}
+
+/** The same day with and without shares. */
+export function fairnessTable(): string {
+  const settings = settingsFor(FAIRNESS_LOAD, parseSettings({}));
+  const rows = [true, false].map((isFair) => {
+    const { largestWait, smallWait } = simulateDay(FAIRNESS_LOAD, ONE_HUGE, settings, { isFair });
+    return [isFair ? 'a share for each tenant' : 'first come, first served', pair(smallWait), pair(largestWait)];
+  });
+  return table([`${FAIRNESS_LOAD.toLocaleString('en')} jobs, ${ONE_HUGE.name}`, 'small', 'largest'], rows);
+}
+
 function dayRow(load: number, tenants: Tenants): string[] {
   const day = simulateDay(load, tenants, settingsFor(load, parseSettings({})));
   const { flow, smallFlow, gpuWait, largestWait, smallWait, gpus, idleShare, coldShare } = day;
   return [
     load.toLocaleString('en'),
     tenants.name,
-    ...[flow, smallFlow, gpuWait, largestWait, smallWait].map(({ p50, p95 }) => `${span(p50)} / ${span(p95)}`),
+    ...[flow, smallFlow, gpuWait, largestWait, smallWait].map(pair),
     gpus.toLocaleString('en'),
     percent(idleShare),
     percent(coldShare),
@@ -51,6 +73,11 @@ function dayRow(load: number, tenants: Tenants): string[] {
 
 function lossText({ lossesPerHundredJobs, lostShare }: DayFigures): string {
   return `${lossesPerHundredJobs.toFixed(1)} %, ${(100 * lostShare).toFixed(2)} % of the time`;
+}
+
+/** Half of them wait no longer than the first, 95 of 100 no longer than the second. */
+function pair({ p50, p95 }: Quantiles): string {
+  return `${span(p50)} / ${span(p95)}`;
 }
 
 /** Two digits: the values that it follows from are no better. */
@@ -74,7 +101,5 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 if (require.main === module) {
-  console.log(limitsTable());
-  console.log();
-  console.log(daysTable());
+  for (const text of [limitsTable(), defaultsTable(), fairnessTable(), daysTable()]) console.log(`${text}\n`);
 }

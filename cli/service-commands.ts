@@ -2,7 +2,10 @@
 import { type Command, Option } from 'commander';
 import { JOB_STATES } from '../contract/job';
 import { type CancelOptions, runCancel } from './cancel';
+import { type CostOptions, runCost } from './cost';
+import { COST_GROUPS, type CostGroup } from './cost-report';
 import { type DemoOptions, runDemo } from './demo';
+import { UsageError } from './exit-code';
 import { type ListOptions, runList } from './list';
 import { PROVIDERS } from './providers';
 import { type ResultsOptions, runResults } from './results';
@@ -64,6 +67,21 @@ export function addServiceCommands(program: Command, streams: Streams, setExitCo
     .option(...JSON_OPTION)
     .action((_options: unknown, command: Command) => runList(command.optsWithGlobals<ListOptions>(), streams));
   program
+    .command('cost')
+    .description('What jobs have taken and cost, estimated from GPU time and a table of prices.')
+    .option('--tenant <name>', 'only of this tenant')
+    .option('--from <day>', 'first day on which a job was created, UTC (default: the first of this month)')
+    .option('--to <day>', 'last day, included (default: today)')
+    .addOption(
+      new Option('--by <groups>', `rows by one or more of ${COST_GROUPS.join(', ')}`)
+        .argParser(costGroups)
+        .default(['tenant', 'day'], 'tenant,day'),
+    )
+    .option('--prices <file>', 'estimate anew with this table (as contract/prices.json)')
+    .option('--json', 'print rows and total as JSON')
+    .option('--csv', 'print rows as CSV')
+    .action((_options: unknown, command: Command) => runCost(command.optsWithGlobals<CostOptions>(), streams));
+  program
     .command('cancel')
     .description('Stop a job: deletes the job.json it stands for.')
     .argument(...JOB_ARGUMENT)
@@ -80,4 +98,13 @@ export function addServiceCommands(program: Command, streams: Streams, setExitCo
     .action((job: string, _options: unknown, command: Command) =>
       runResults(job, command.optsWithGlobals<ResultsOptions>(), streams),
     );
+}
+
+function costGroups(text: string): CostGroup[] {
+  const groups = text.split(',').map((name) => name.trim());
+  const isKnown = groups.every((name) => (COST_GROUPS as readonly string[]).includes(name));
+  if (isKnown && new Set(groups).size === groups.length) return groups as CostGroup[];
+  throw new UsageError(
+    `--by must be one or more of ${COST_GROUPS.join(', ')}, each once, with commas between, got ${text}.`,
+  );
 }
