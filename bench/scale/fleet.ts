@@ -278,6 +278,8 @@ class Fleet {
       const worked = Math.max(0, now - instance.startedAt - instance.loadSeconds);
       const redone = Math.min(worked, this.random.uniform() * this.options.checkpointSeconds);
       this.remaining[job]! -= worked - redone;
+      // Its loading was for nothing, as far as it got.
+      this.coldSeconds -= instance.loadSeconds;
       this.lostSeconds += redone + Math.min(now - instance.startedAt, instance.loadSeconds);
       instance.job = -1;
       this.enqueue(job, true);

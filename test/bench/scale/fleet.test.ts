@@ -67,6 +67,24 @@ test('losses: every job is done in the end, and the time adds up', () => {
   expect(idleSeconds / instanceSeconds).toBeLessThan(0.35);
 });
 
+test('an instance that always has a job works, starts, or does again what was lost, and nothing else', () => {
+  const options = {
+    ...ALWAYS,
+    maxSpot: 1,
+    startSeconds: 60,
+    weightsSeconds: 10,
+    loadSeconds: 20,
+    idleSeconds: 1,
+    lossesPerHour: 2,
+  };
+  const jobs = Array.from({ length: 300 }, () => ({ time: 0, share: 0, workSeconds: 400 }));
+  const figures = runFleet(jobs, options, new Random(4));
+  const { instanceSeconds, workSeconds, coldSeconds, lostSeconds, losses, ends } = figures;
+  expect(losses).toBeGreaterThan(50);
+  expect(workSeconds + coldSeconds + lostSeconds + 1).toBeCloseTo(instanceSeconds, 3);
+  expect(Math.max(...ends) + 1).toBeCloseTo(instanceSeconds, 3);
+});
+
 test('On-Demand begins where Spot is at its limit', () => {
   const jobs = Array.from({ length: 4 }, () => ({ time: 0, share: 0, workSeconds: 100 }));
   const { peakInstances, onDemandSeconds } = runFleet(
