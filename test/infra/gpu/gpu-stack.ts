@@ -11,6 +11,9 @@ import { parseSettings, type Settings } from '../../../infra/settings';
 import { Storage } from '../../../infra/storage';
 import { TrainingCompute } from '../../../infra/training/training-compute';
 
+// Judging a template by CloudFormation's schemas takes seconds: the tests that want it switch it on.
+process.env.CDK_VALIDATION = 'false';
+
 /** In no registry: a template needs no image. */
 export const IMAGE = `registry.example/worker@sha256:${'0'.repeat(64)}`;
 export const DEPLOYMENT = '{"type":"aws"}';
@@ -43,6 +46,48 @@ export function checkWithNag(value: Record<string, unknown>): void {
   addGpu(built);
   new TrainingCompute(built.stack, 'Training', built);
   (built.stack.node.root as App).synth();
+}
+
+/**
+ * What a role may do, an action and a resource a line, sorted. Names of resources are those in the template without their hash; ARNs
+ * are without what every stack of an account has.
+ */
+export function statementsOf(template: Template, role: string): string[] {
+  const policies = Object.entries(template.findResources('AWS::IAM::Policy'));
+  const [policy] = policies.flatMap(([id, found]) => (id.startsWith(`${role}DefaultPolicy`) ? [found] : []));
+  const statements: Statement[] = policy?.Properties.PolicyDocument.Statement ?? [];
+  return statements
+    .flatMap(({ Action, Resource, Condition }) =>
+      list(Action).flatMap((action) =>
+        list(Resource).map(
+          (resource) => `${action} ${nameOf(resource)}${Condition ? ` if ${JSON.stringify(Condition)}` : ''}`,
+        ),
+      ),
+    )
+    .sort();
+}
+
+type Reference = string | { 'Fn::GetAtt': [string, string] } | { 'Fn::Join': ['', Reference[]] } | { Ref: string };
+
+interface Statement {
+  readonly Action: string | string[];
+  readonly Resource: Reference | Reference[];
+  readonly Condition?: object;
+}
+
+function list<T>(value: T | T[]): T[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function nameOf(reference: Reference): string {
+  if (typeof reference === 'string') return reference.replace(/^arn:aws:/, 'arn:');
+  if ('Fn::GetAtt' in reference) return reference['Fn::GetAtt'][0].replace(/[0-9A-F]{8}$/, '');
+  if ('Ref' in reference) return reference.Ref.startsWith('AWS::') ? '' : reference.Ref;
+  return reference['Fn::Join'][1]
+    .map(nameOf)
+    .join('')
+    .replace(/^arn::/, 'arn:')
+    .replace(':::', ':');
 }
 
 function build(value: Record<string, unknown>): Built {
