@@ -50,13 +50,19 @@ unused_disks() {
   done
 }
 
+# The AMI is a minimal one. Amazon Linux has its packages in S3, which the instance reaches in every network of ours.
+need() {
+  local command="$1" package="$2"
+  command -v "$command" >/dev/null || timeout 120 dnf install --quiet --assumeyes "$package" >&2
+}
+
 # Prints the device that all disks make together.
 assemble() {
   if [ "$#" -eq 1 ]; then
     echo "$1"
     return 0
   fi
-  if mdadm --create /dev/md/mv2id --run --level=0 --raid-devices="$#" "$@" >&2; then
+  if need mdadm mdadm && mdadm --create /dev/md/mv2id --run --level=0 --raid-devices="$#" "$@" >&2; then
     echo /dev/md/mv2id
   else
     say "the $# disks cannot be joined; the cache gets the first" >&2
@@ -72,7 +78,7 @@ mount_cache() {
     return 0
   fi
   device="$(assemble "${disks[@]}")"
-  if mkfs.xfs -f -q "$device" && mount -o noatime,nodev,nosuid "$device" "$STATE/cache"; then
+  if need mkfs.xfs xfsprogs && mkfs.xfs -f -q "$device" && mount -o noatime,nodev,nosuid "$device" "$STATE/cache"; then
     say "the cache is on $device"
   else
     say "$device cannot be used; the cache is on the root volume"

@@ -67,7 +67,12 @@ export function statementsOf(template: Template, role: string): string[] {
     .sort();
 }
 
-type Reference = string | { 'Fn::GetAtt': [string, string] } | { 'Fn::Join': ['', Reference[]] } | { Ref: string };
+type Reference =
+  | string
+  | { 'Fn::GetAtt': [string, string] }
+  | { 'Fn::Join': ['', Reference[]] }
+  | { 'Fn::Sub': string }
+  | { Ref: string };
 
 interface Statement {
   readonly Action: string | string[];
@@ -83,6 +88,7 @@ function nameOf(reference: Reference): string {
   if (typeof reference === 'string') return reference.replace(/^arn:aws:/, 'arn:');
   if ('Fn::GetAtt' in reference) return reference['Fn::GetAtt'][0].replace(/[0-9A-F]{8}$/, '');
   if ('Ref' in reference) return reference.Ref.startsWith('AWS::') ? '' : reference.Ref;
+  if ('Fn::Sub' in reference) return reference['Fn::Sub'].replace(/\$\{AWS::\w+\}/g, '');
   return reference['Fn::Join'][1]
     .map(nameOf)
     .join('')

@@ -11,12 +11,16 @@ interface Host {
   readonly divided?: string;
   readonly mounted?: string;
   readonly lifeCycle?: string;
+  /** Commands that the machine does not have. */
+  readonly missing?: readonly string[];
   /** Commands that fail. */
   readonly broken?: readonly string[];
 }
 
 const FAKE = path.join(__dirname, 'fake-host.sh');
-const COMMANDS = ['lsblk', 'mdadm', 'mkfs.xfs', 'mount', 'chown', 'curl', 'iptables'];
+const COMMANDS = ['dnf', 'lsblk', 'mdadm', 'mkfs.xfs', 'mount', 'chown', 'curl', 'iptables'];
+/** Of the machine that tests. Nothing else of it can be reached: this script makes file systems. */
+const TOOLS = ['basename', 'bash', 'cat', 'chmod', 'grep', 'ln', 'mkdir', 'mv', 'timeout', 'tr', 'wc'];
 const ROOT_VOLUME = '/dev/nvme0n1 Amazon Elastic Block Store';
 const [FIRST, SECOND] = ['/dev/nvme1n1', '/dev/nvme2n1'].map((disk) => `${disk} Amazon EC2 NVMe Instance Storage`) as [
   string,
@@ -77,6 +81,14 @@ describe('The cache', () => {
     expect(called('mkfs.xfs')).toEqual(['-f -q /dev/nvme1n1']);
   });
 
+  it('gets what the machine lacks from the packages of Amazon Linux', () => {
+    start({ disks: [FIRST, SECOND], missing: ['mdadm'] });
+    expect(called('dnf')).toEqual(['install --quiet --assumeyes mdadm']);
+    expect(called('mkfs.xfs')).toEqual(['-f -q /dev/md/mv2id']);
+    start({ disks: [FIRST, SECOND], missing: ['mdadm'], broken: ['dnf'] });
+    expect(called('mkfs.xfs')).toEqual(['-f -q /dev/nvme1n1']);
+  });
+
   it('leaves a disk alone that is in use', () => {
     start({ disks: [FIRST, SECOND], divided: '/dev/nvme1n1', mounted: '/dev/nvme2n1' });
     expect(called('mkfs.xfs')).toEqual([]);
@@ -131,16 +143,21 @@ it('says what failed, and lets the jobs begin', () => {
 });
 
 /** @returns what the script prints. It must succeed. */
-function start({ disks = [], divided = '', mounted = '', lifeCycle = 'spot', broken = [] }: Host = {}): string {
+function start(host: Host = {}): string {
+  const { disks = [], divided = '', mounted = '', lifeCycle = 'spot', missing = [], broken = [] } = host;
   const bin = path.join(home, 'bin');
   rmSync(home, { recursive: true, force: true });
   mkdirSync(bin, { recursive: true });
-  for (const command of COMMANDS) symlinkSync(FAKE, path.join(bin, command));
-  const { status, stdout, stderr } = spawnSync('bash', [INSTANCE_START_SCRIPT], {
+  for (const command of COMMANDS) {
+    if (!missing.includes(command)) symlinkSync(FAKE, path.join(bin, command));
+  }
+  for (const tool of TOOLS) symlinkSync(toolOfThisMachine(tool), path.join(bin, tool));
+  const { status, stdout, stderr } = spawnSync(path.join(bin, 'bash'), [INSTANCE_START_SCRIPT], {
     encoding: 'utf8',
     env: {
-      PATH: `${bin}:${process.env.PATH}`,
+      PATH: bin,
       HOST: home,
+      FAKE,
       DISKS: [ROOT_VOLUME, ...disks].join('\n'),
       DIVIDED: divided,
       MOUNTED: mounted,
@@ -150,6 +167,13 @@ function start({ disks = [], divided = '', mounted = '', lifeCycle = 'spot', bro
   });
   if (status !== 0) throw new Error(`The script ended with ${status}: ${stderr}`);
   return stdout + stderr;
+}
+
+function toolOfThisMachine(tool: string): string {
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  const found = folders.map((folder) => path.join(folder, tool)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${tool} must be on this machine, got ${folders.join(', ')}.`);
+  return found;
 }
 
 /** The arguments of every call of a command. */
