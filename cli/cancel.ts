@@ -40,7 +40,7 @@ async function requireOwnManifest(ports: Ports, { id, job }: JobRecord): Promise
   const stored = await ports.buckets.uploads.get(key, { maxBytes: MAX_MANIFEST_BYTES });
   if (!stored) return;
   const uploaded = { tenant, set, bytes: stored.body, uploadedAt: stored.lastModified };
-  const standing: JobId = (await standingJob(ports.jobs, uploaded)).id;
+  const standing: JobId = (await standingJob(ports, uploaded)).id;
   if (standing === id) return;
   throw new UsageError(`${key} must be the job.json of ${id} to cancel it, got that of ${standing}.`);
 }

@@ -96,7 +96,7 @@ async function showTheFlow({ home, out, threads, progress, signal, stdout }: Sta
     const { ports } = deployment;
     const folder = await readReferenceFolder(EXAMPLE, { isLocal: true, webhook: webhooks.url });
     const uploaded = await uploadSet(ports, LOCAL_TENANT, setNameOf(EXAMPLE), folder);
-    const { id } = await standingJob(ports.jobs, uploaded);
+    const { id } = await standingJob(ports, uploaded);
     progress.note(`Uploaded ${path.relative(process.cwd(), EXAMPLE)}: ${folder.images.length} photos and a job.json.`);
     progress.note(`It is ${id}.`);
 

@@ -16,6 +16,7 @@ export function jobLines(job: Job): string[] {
     ['took', tookText(job)],
     ...job.attempts.map((attempt): [string, string] => ['attempt', attemptText(attempt)]),
     ...job.output.map((output): [string, string] => ['output', outputText(output)]),
+    ['removed', job.data_removed_at && `${timeText(job.data_removed_at)}: the retention of its results was over`],
     ['error', job.error && `${job.error.code}: ${job.error.message}`],
   ];
   // With one detail the message says the same.

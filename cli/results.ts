@@ -11,6 +11,7 @@ import { sha256OfFile } from '../gpu-worker/file-hash';
 import { byteText } from '../gpu-worker/memory';
 import { ServiceError, UsageError } from './exit-code';
 import { findJob } from './find-job';
+import { timeText } from './job-text';
 import { writeJson } from './json-line';
 import type { ProfileOptions } from './profile';
 import { withService } from './service';
@@ -46,6 +47,12 @@ export async function fetchResults({ buckets }: Pick<Ports, 'buckets'>, job: Job
   if (job.status !== 'succeeded') {
     const reason = job.error ? ` (${job.error.code}: ${job.error.message})` : '';
     throw new UsageError(`${job.id} must be a job that succeeded, got ${job.status}${reason}.`);
+  }
+  if (job.data_removed_at !== null) {
+    const time = timeText(job.data_removed_at);
+    throw new UsageError(
+      `${job.id} must be a job whose results are kept, got one whose retention was over at ${time}.`,
+    );
   }
   await mkdir(out, { recursive: true });
   const workFolder = await mkdtemp(path.join(out, '.partial-'));

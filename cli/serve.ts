@@ -18,6 +18,7 @@ export interface ServeOptions extends ProfileOptions {
   readonly slots: number;
   readonly provider: Provider;
   readonly threads?: number;
+  readonly retentionDays?: number;
 }
 
 /** @throws UsageError when the profile is not this machine's, another process serves the home, or the port is taken. */
@@ -26,7 +27,8 @@ export async function runServe(options: ServeOptions, { stdout, stderr }: Stream
   if (profile.type !== 'local') {
     throw new UsageError(`--profile must be of this machine to serve it, got one of type ${profile.type}.`);
   }
-  const deployment = await start(profile.home, options, stderr);
+  const retentionDays = options.retentionDays ?? profile.results_retention_days;
+  const deployment = await start(profile.home, { ...options, retentionDays }, stderr);
   for (const line of introduction(localHome(profile.home), deployment.url)) stdout.write(`${line}\n`);
   await untilInterrupted(() => {
     stderr.write('Stopping: running jobs save their progress and go on at the next start (again: at once) ...\n');
@@ -35,13 +37,14 @@ export async function runServe(options: ServeOptions, { stdout, stderr }: Stream
 }
 
 async function start(home: string, options: ServeOptions, stderr: Streams['stderr']): Promise<RunningDeployment> {
-  const { host, hostName = [], port, slots, provider, threads } = options;
+  const { host, hostName = [], port, slots, provider, threads, retentionDays } = options;
   try {
     return await startDeployment({
       home,
       slots,
       provider,
       ...(threads !== undefined && { threads }),
+      ...(retentionDays !== undefined && { retentionDays }),
       bundledModels: path.join(HOME, 'models'),
       page: { port, hostNames: hostName, ...(host !== undefined && { host }) },
       log: lineLog(stderr),

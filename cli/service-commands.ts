@@ -1,10 +1,13 @@
 /** The commands that work on a deployment, one machine's or AWS's: what each takes. */
 import { type Command, Option } from 'commander';
 import { JOB_STATES } from '../contract/job';
+import { MAX_RETENTION_DAYS, MIN_RETENTION_DAYS } from '../contract/limits';
 import { type CancelOptions, runCancel } from './cancel';
+import { type ConsentListOptions, runConsentList } from './consent';
 import { type CostOptions, runCost } from './cost';
 import { COST_GROUPS, type CostGroup } from './cost-report';
 import { type DemoOptions, runDemo } from './demo';
+import { type EraseOptions, runErase } from './erase';
 import { UsageError } from './exit-code';
 import { type ListOptions, runList } from './list';
 import { PROVIDERS } from './providers';
@@ -37,6 +40,11 @@ export function addServiceCommands(program: Command, streams: Streams, setExitCo
     .option('--slots <n>', 'jobs at the same time', wholeNumber('--slots', 1, MAX_SLOTS), 1)
     .addOption(new Option('--provider <name>', 'what the networks run on').choices(PROVIDERS).default('cpu'))
     .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, MAX_THREADS))
+    .option(
+      '--retention-days <n>',
+      'remove results after so many days, where job.json says nothing (default: never)',
+      wholeNumber('--retention-days', MIN_RETENTION_DAYS, MAX_RETENTION_DAYS),
+    )
     .action((_options: unknown, command: Command) => runServe(command.optsWithGlobals<ServeOptions>(), streams));
   program
     .command('submit')
@@ -97,6 +105,29 @@ export function addServiceCommands(program: Command, streams: Streams, setExitCo
     .option(...JSON_OPTION)
     .action((job: string, _options: unknown, command: Command) =>
       runResults(job, command.optsWithGlobals<ResultsOptions>(), streams),
+    );
+  program
+    .command('consent')
+    .description('Who vouched for whose consent.')
+    .command('list')
+    .description('The consents of the jobs that were taken, newest first.')
+    .option('--tenant <name>', 'only of this tenant')
+    .option('--set <name>', "only of this set of the tenant's")
+    .option('--limit <n>', 'at most so many', wholeNumber('--limit', 1, MAX_LISTED), 100)
+    .option('--json', 'print the records (docs/consent-and-erasure.md)')
+    .action((_options: unknown, command: Command) =>
+      runConsentList(command.optsWithGlobals<ConsentListOptions>(), streams),
+    );
+  program
+    .command('erase')
+    .description('Remove everything of a tenant, or of one of its sets, for good; looks again and says what is gone.')
+    .argument('<place>', 'a tenant, or tenant/set')
+    .option('--yes', 'do not ask')
+    .option('--dry-run', 'only count what there is')
+    .option('--certificate <file>', 'write down what was removed')
+    .option('--json', 'print the certificate (docs/consent-and-erasure.md)')
+    .action((place: string, _options: unknown, command: Command) =>
+      runErase(place, command.optsWithGlobals<EraseOptions>(), streams),
     );
 }
 

@@ -1,5 +1,5 @@
 /** Which job a job.json stands for: the same bytes may have been asked for several times. */
-import type { JobTable } from '../clients/job-table';
+import type { Ports } from '../clients/ports';
 import { isTerminal, type JobId } from '../contract/job';
 import type { JobRecord } from '../contract/job-record';
 import { jobId } from '../contract/keys';
@@ -13,12 +13,13 @@ export interface UploadedManifest {
 
 /** @returns `record` null while the deployment has not seen the upload. */
 export async function standingJob(
-  jobs: JobTable,
+  { jobs, erasedJobs }: Pick<Ports, 'jobs' | 'erasedJobs'>,
   { tenant, set, bytes, uploadedAt }: UploadedManifest,
 ): Promise<{ id: JobId; record: JobRecord | null }> {
   for (let run = 0; ; run++) {
     const id = jobId(tenant, set, bytes, run);
     const record = await jobs.get(id);
+    if (!record && (await erasedJobs.get(id))) continue;
     if (!record || !isAskedAgain(record, uploadedAt)) return { id, record };
   }
 }

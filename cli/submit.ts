@@ -43,7 +43,7 @@ export async function runSubmit(folder: string, options: SubmitOptions, streams:
     const folderContent = await readReferenceFolder(folder, { isLocal, webhook: options.webhook });
     const uploaded = await uploadSet(service.ports, tenant, set, folderContent);
     // Asked once: a job that is canceled while somebody waits for it is that job still.
-    const { id } = await standingJob(service.ports.jobs, uploaded);
+    const { id } = await standingJob(service.ports, uploaded);
     if (!isServed(service.deployment)) {
       streams.stderr.write('No "mv2id serve" runs on this folder: the job starts when one does.\n');
     }

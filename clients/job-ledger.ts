@@ -17,7 +17,7 @@ import type { Ports } from './ports';
 export interface JobChange {
   readonly status?: JobState;
   readonly job?: Partial<Omit<Job, 'id' | 'status' | 'schema_version'>>;
-  readonly record?: Partial<Pick<JobRecord, 'images' | 'batch_job_id' | 'attempt' | 'last_error'>>;
+  readonly record?: Partial<Pick<JobRecord, 'images' | 'batch_job_id' | 'attempt' | 'last_error' | 'next_removal_at'>>;
 }
 
 /** A change that the job's state does not allow. Somebody else was faster: nothing is wrong. */
@@ -93,7 +93,13 @@ export class JobLedger {
     while (isUnpublished(current)) {
       // The record is read after the object it replaces: whoever is slow, or dies here, cannot put an older one over a newer one.
       const before = await this.ports.buckets.results.head(jobObjectKey(record.id));
-      current = await this.require(record.id);
+      const found = await this.ports.jobs.get(record.id);
+      // Erased meanwhile: what this call, or one that has died, has published after that is taken back.
+      if (!found) {
+        await this.ports.buckets.results.delete(jobObjectKey(record.id));
+        break;
+      }
+      current = found;
       if (!isUnpublished(current)) break;
       const unsent = current.pending_events.filter(({ webhook_id }) => !sent.has(webhook_id));
       await this.send(current, unsent);

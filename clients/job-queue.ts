@@ -42,6 +42,13 @@ export interface JobQueue {
   /** 0 to 43,200 seconds from now; 0 makes it visible at once. */
   changeVisibility(receipt: string, seconds: number): Promise<void>;
   depth(): Promise<QueueDepth>;
+  /**
+   * Deletes the visible messages that match, and leaves the others as they were but for their count of deliveries. Messages in
+   * flight or delayed may be out of reach.
+   * @param limit how many messages are looked at, at most.
+   * @returns ids of what was deleted.
+   */
+  deleteMatching(matches: (body: string) => boolean, limit: number): Promise<string[]>;
 }
 
 /** SQS: a message may be invisible for at most 12 hours. */

@@ -15,6 +15,15 @@ export interface StoredObject extends ObjectInfo {
   readonly body: Uint8Array;
 }
 
+export interface ObjectVersion {
+  readonly key: string;
+  /** Null in a bucket that keeps none. */
+  readonly versionId: string | null;
+  /** Bytes; 0 of a delete marker. */
+  readonly size: number;
+  readonly lastModified: Date;
+}
+
 export interface PutOptions {
   readonly contentType?: string;
   /** Write only if there is no object under the key. */
@@ -50,6 +59,17 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** No error when there is none. */
   delete(key: string): Promise<void>;
+  /**
+   * Every version of every object under the prefix and every delete marker, in no order. In a bucket that keeps no versions these are
+   * its objects.
+   */
+  listVersions(prefix: string): AsyncIterable<ObjectVersion>;
+  /**
+   * Deletes them for good, current ones and earlier ones alike. Safe to repeat, and where it breaks off the rest stays.
+   * @param options.until only what was written up to then.
+   * @yields what is deleted. @throws Error when the store refuses one.
+   */
+  erase(prefix: string, options?: { readonly until?: Date }): AsyncIterable<ObjectVersion>;
   /** A link that works without credentials until it expires; null where this deployment has no way to serve one. */
   presign(key: string, expiresInSeconds: number): Promise<{ url: string; expiresAt: Date } | null>;
 }

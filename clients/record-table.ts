@@ -46,6 +46,8 @@ export interface RecordTable<R extends TableRecord> {
    * @returns the record as stored, or null when it has changed meanwhile.
    */
   replace(record: R): Promise<R | null>;
+  /** Removes the record, whatever its version. No error when there is none. */
+  delete(id: string): Promise<void>;
   /** An index may lag behind the table by a moment. */
   query(index: string, value: string, options?: PageOptions): Promise<Page<R>>;
 }

@@ -23,6 +23,9 @@ export const UploadEventSchema = z.looseObject({
       etag: z.string().optional(),
       sequencer: z.string().optional(),
     }),
+    /** The account that asked, or the service in AWS that did. */
+    requester: z.string().optional(),
+    'source-ip-address': z.string().optional(),
   }),
 });
 export type UploadEvent = z.output<typeof UploadEventSchema>;

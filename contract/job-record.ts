@@ -8,6 +8,7 @@ import { LocalManifestSchema } from './manifest';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Time = z.iso.datetime();
+const DAY_MS = 24 * 3600 * 1000;
 
 /** An event that the job's last changes fired and that the webhook queue has not taken yet. */
 export const JobEventSchema = z.strictObject({
@@ -39,6 +40,8 @@ export const JobRecordSchema = z.strictObject({
   attempt: z.int().nonnegative(),
   /** How long results are kept after the job's end; left out where nobody has said: for ever. */
   retention_days: z.int().positive().optional(),
+  /** When the next part of the job is to be removed, where that does not follow from its end and `retention_days`. */
+  next_removal_at: Time.optional(),
   /** Why the last attempt ended, told by the worker itself; the reason of a failure that Batch reports. */
   last_error: JobSchema.shape.error,
   pending_events: z.array(JobEventSchema),
@@ -50,6 +53,13 @@ export const JobRecordSchema = z.strictObject({
 
 export type JobEvent = z.output<typeof JobEventSchema>;
 export type JobRecord = z.output<typeof JobRecordSchema>;
+
+/** When the next part of a job is to be removed: its results, later the rest. Null for a job that is not over, or is kept for ever. */
+export function nextRemoval({ job, retention_days, next_removal_at }: JobRecord): Date | null {
+  if (next_removal_at !== undefined) return new Date(next_removal_at);
+  if (retention_days === undefined || !isTerminal(job.status)) return null;
+  return new Date(Date.parse(job.completed_at ?? job.created_at) + retention_days * DAY_MS);
+}
 
 /** Whether something is still to be done for the job: it runs, or an event or its job object is not out yet. */
 export function isUnsettled(record: JobRecord): boolean {

@@ -40,6 +40,12 @@ export const JOB_FILE_NAME = 'job.json';
 export const UPLOADS_PREFIX = 'sets/';
 /** In the results bucket, beside the jobs: how far the uploads have been looked through. */
 export const SWEEP_KEY = 'service/uploads-sweep.json';
+/** From which day on jobs may be due for removal. */
+export const EXPIRY_KEY = 'service/expiry.json';
+/** Of every model in the diffusers layout. A model that lacks it is none: it comes last into the bucket, and goes first. */
+export const MODEL_INDEX_FILE_NAME = 'model_index.json';
+/** `{"<path>": "<sha256>"}` of every other file of a model, where whoever brought the model wrote one. */
+export const MODEL_HASHES_FILE_NAME = 'sha256.json';
 const CHECKPOINT_FOLDER = 'checkpoint';
 
 /**

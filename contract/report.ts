@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { JobIdSchema, JobSchema } from './job';
 import { VIEWS } from './manifest';
+import { DIGITAL_SOURCE_TYPE } from './provenance';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Seconds = z.number().nonnegative();
@@ -13,7 +14,17 @@ export const ReportSchema = z.strictObject({
   model: z.string(),
   /** Of the model directory's files: names, sizes and contents. */
   model_sha256: Sha256,
+  /** What kind of picture the outputs are, as they say themselves too. */
+  digital_source_type: z.literal(DIGITAL_SOURCE_TYPE),
+  /** Whether they are signed with Content Credentials. */
+  has_content_credentials: z.boolean(),
   subject: z.string(),
+  /** As job.json has it; null where nothing was recorded: before consents were. */
+  consent: z.strictObject({
+    reference: z.string(),
+    recorded_at: z.iso.datetime().nullable(),
+    manifest_sha256: Sha256.nullable(),
+  }),
   input: JobSchema.shape.input.unwrap(),
   /** In the manifest's order; those beyond the model's maximum are not listed. */
   references: z.array(

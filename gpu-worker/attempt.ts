@@ -60,18 +60,20 @@ export class Attempt {
    * @throws Superseded when this attempt may not write any more.
    */
   async change(change: JobChange): Promise<void> {
-    await this.ledger.change(this.jobId, (record) => {
-      this.requireCurrent(record);
+    const record = await this.ledger.change(this.jobId, (found) => {
+      this.requireCurrent(found);
       return change;
     });
+    if (!record) throw new Superseded(`${this.jobId} was erased.`);
   }
 
   /** @throws Superseded when this attempt may not write any more. */
   async requireOwn(): Promise<void> {
-    await this.ledger.change(this.jobId, (record) => {
-      this.requireCurrent(record);
+    const record = await this.ledger.change(this.jobId, (found) => {
+      this.requireCurrent(found);
       return null;
     });
+    if (!record) throw new Superseded(`${this.jobId} was erased.`);
   }
 
   /** From now on nothing of this attempt may write: what is still under way finds itself superseded. */

@@ -47,6 +47,11 @@ export async function deliver({ results, jobId, outFolder, files, requireOwn }: 
   return output;
 }
 
+/** Removes everything of a job that was erased while it ran. */
+export async function deleteResults(results: ObjectStore, jobId: JobId): Promise<void> {
+  for await (const { key } of results.list(resultKey(jobId, ''))) await results.delete(key);
+}
+
 function resultFiles(files: GenerationResult['files']): ResultFile[] {
   const noShape = { width: null, height: null, duration_seconds: null };
   return [

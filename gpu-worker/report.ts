@@ -2,10 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
+import type { Consent } from '../contract/consent';
 import type { JobId } from '../contract/job';
 import { posterFileName, videoFileName } from '../contract/keys';
 import { MAX_SEED } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
+import { DIGITAL_SOURCE_TYPE } from '../contract/provenance';
 import { type Report, ReportSchema } from '../contract/report';
 import { renderReportPage } from '../evaluation/report-page';
 import packageJson from '../package.json';
@@ -18,8 +20,10 @@ export interface Reported {
   readonly jobId: JobId;
   readonly manifest: Manifest;
   readonly model: CachedModel;
-  readonly request: Pick<GenerationRequest, 'setFolder' | 'outFolder' | 'session' | 'computeDtype'>;
+  readonly request: Pick<GenerationRequest, 'setFolder' | 'outFolder' | 'session' | 'computeDtype' | 'credentials'>;
   readonly result: GenerationResult;
+  /** What was recorded of it when the job was taken. */
+  readonly consent: Consent | null;
   /** By phase. */
   readonly timingsSeconds: Readonly<Record<string, number>>;
   /** From 1. */
@@ -33,14 +37,21 @@ const WHITE = '#fff';
 const REFERENCE_QUALITY = 85;
 
 export async function describeGeneration(reported: Reported): Promise<Report> {
-  const { jobId, manifest, model, request, result, timingsSeconds, attempts, createdAt } = reported;
+  const { jobId, manifest, model, request, result, consent, timingsSeconds, attempts, createdAt } = reported;
   return ReportSchema.parse({
     schema_version: 1,
     job_id: jobId,
     created_at: createdAt.toISOString(),
     model: manifest.model,
     model_sha256: model.sha256,
+    digital_source_type: DIGITAL_SOURCE_TYPE,
+    has_content_credentials: request.credentials !== undefined,
     subject: manifest.reference_set.subject,
+    consent: {
+      reference: manifest.reference_set.consent.reference,
+      recorded_at: consent?.recorded_at ?? null,
+      manifest_sha256: consent?.manifest_sha256 ?? null,
+    },
     input: result.plan.input,
     references: await describeReferences(reported),
     outputs: await describeOutputs(reported),

@@ -24,7 +24,7 @@ import { WORKER_DONE, type WORKER_INTERNAL, type WORKER_REJECTED, WORKER_RETRY }
 import { Attempt, type Claimant, Superseded } from './attempt';
 import { fingerprintOf } from './checkpoint';
 import { CheckpointStore, deleteCheckpoints } from './checkpoint-store';
-import { deliver } from './delivery';
+import { deleteResults, deliver } from './delivery';
 import { DeadlineExceeded, failureOf } from './failure';
 import type { GenerationRequest, GenerationResult } from './generate';
 import { type Generation, startGeneration } from './generation';
@@ -175,6 +175,7 @@ class JobRun {
       model,
       request,
       result,
+      consent: await ports.consents.get(jobId),
       timingsSeconds: this.watch.seconds(),
       attempts: attempt.number,
       createdAt: this.now(),
@@ -335,7 +336,11 @@ class JobRun {
     const nowMs = this.now().getTime();
     if (this.isEnding || nowMs - this.lastSaveAt < checkpointSeconds * 1000) return;
     this.lastSaveAt = nowMs;
-    const save = attempt.requireOwn().then(() => this.saveCheckpoint());
+    // Asked again afterwards: a job that was erased meanwhile must leave no checkpoint.
+    const save = attempt.requireOwn().then(async () => {
+      await this.saveCheckpoint();
+      await attempt.requireOwn();
+    });
     save.catch((error: Error) => {
       if (isSuperseded(error)) this.interrupt(error);
       else this.options.log('The checkpoint is not written', { error: String(error) });
@@ -390,8 +395,13 @@ class JobRun {
   private async leave(reason: Error): Promise<WorkerExit> {
     const { ports, jobId, log } = this.options;
     log('Nothing is left to do', { reason: reason.message });
-    const record = await ports.jobs.get(jobId).catch(() => null);
+    const record = await ports.jobs.get(jobId).catch(() => undefined);
     if (record && isTerminal(record.job.status)) await this.tidyUp();
+    // Erased: what this attempt has delivered or saved since goes too.
+    if (record === null && (await ports.erasedJobs.get(jobId))) {
+      await this.checkpoints?.settled();
+      await deleteResults(ports.buckets.results, jobId);
+    }
     return WORKER_DONE;
   }
 
@@ -406,6 +416,7 @@ class JobRun {
       try {
         await this.attempt?.requireOwn();
         await this.saveCheckpoint();
+        await this.attempt?.requireOwn();
       } catch (error) {
         if (isSuperseded(error)) return this.leave(error);
         log('The checkpoint is not written', { error: String(error) });

@@ -27,7 +27,13 @@ export interface Origin {
 /** A job.json of nothing but mistakes has thousands; the job object travels in webhooks of at most 20 KB. */
 const MAX_DETAILS = 20;
 
-export function newRecord({ id, tenant, set, uploadedAt }: Origin, verdict: Verdict, now: Date): NewRecord {
+/** @param retentionDays of the deployment, for results whose job.json has none; for ever unless given. */
+export function newRecord(
+  { id, tenant, set, uploadedAt }: Origin,
+  verdict: Verdict,
+  now: Date,
+  retentionDays?: number,
+): NewRecord {
   const { manifest, webhook, images, rejection } = verdict;
   const job: Job = {
     schema_version: 1,
@@ -56,6 +62,7 @@ export function newRecord({ id, tenant, set, uploadedAt }: Origin, verdict: Verd
     completed_at: rejection ? now.toISOString() : null,
     data_removed_at: null,
   };
+  const retention_days = manifest?.retention_days ?? retentionDays;
   return {
     id,
     job,
@@ -66,6 +73,7 @@ export function newRecord({ id, tenant, set, uploadedAt }: Origin, verdict: Verd
     batch_job_id: null,
     attempt: 0,
     last_error: null,
+    ...(retention_days !== undefined && { retention_days }),
   };
 }
 

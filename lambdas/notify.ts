@@ -60,8 +60,9 @@ export function createNotify(options: NotifyOptions = {}): Stage {
  * @throws RetryLater while it is not due.
  */
 async function claim(message: DeliverMessage, context: StageContext, claimMs: number): Promise<Delivery | null> {
-  const { deliveries } = context.ports;
+  const { deliveries, erasedJobs } = context.ports;
   const { event } = message;
+  if (await erasedJobs.get(event.job.id)) return null;
   for (;;) {
     const now = context.now();
     const next_attempt_at = new Date(now.getTime() + claimMs).toISOString();
@@ -78,8 +79,11 @@ async function claim(message: DeliverMessage, context: StageContext, claimMs: nu
         next_attempt_at,
         created_at: now.toISOString(),
       };
-      if (await deliveries.insert(first)) return first;
-      continue;
+      if (!(await deliveries.insert(first))) continue;
+      if (!(await erasedJobs.get(event.job.id))) return first;
+      // Erased meanwhile: the erasure may have looked before this stood there.
+      await deliveries.delete(first.id);
+      return null;
     }
     if (stored.status !== 'pending') return null;
     const waitMs = stored.next_attempt_at === null ? 0 : Date.parse(stored.next_attempt_at) - now.getTime();
@@ -202,7 +206,9 @@ async function record(
   change: Pick<Delivery, 'status' | 'next_attempt_at'>,
   context: StageContext,
 ): Promise<void> {
-  const stored = await context.ports.deliveries.replace({ ...delivery, ...change });
+  const { deliveries, erasedJobs } = context.ports;
+  const stored = await deliveries.replace({ ...delivery, ...change });
+  if (!stored && (await erasedJobs.get(delivery.message.event.job.id))) return;
   // Somebody asked for a redelivery, or took over after a try that lasted too long. The record says what is left to do.
   if (!stored) throw new RetryLater(1, `${delivery.id} was changed during a try.`);
 }

@@ -10,6 +10,7 @@ import type { StageContext } from './stage';
 export async function openContext(deployment: Deployment, name: string): Promise<StageContext> {
   const ports = await openPorts(deployment);
   const now = () => new Date();
+  const retentionDays = deployment.results_retention_days;
   return {
     ports,
     ledger: new JobLedger(ports, now),
@@ -17,6 +18,7 @@ export async function openContext(deployment: Deployment, name: string): Promise
     now,
     random: Math.random,
     isLocal: deployment.type === 'local',
+    ...(retentionDays !== undefined && { retentionDays }),
   };
 }
 

@@ -7,6 +7,7 @@
  * waiting its turn is not sent again: only as many messages are as a queue holds too few.
  */
 import { allRecords } from '../clients/all-records';
+import { inParallel } from '../clients/in-parallel';
 import type { JobQueue } from '../clients/job-queue';
 import type { ObjectInfo } from '../clients/object-store';
 import type { BatchJob, UploadEvent } from '../contract/events';
@@ -15,7 +16,6 @@ import type { JobRecord } from '../contract/job-record';
 import { manifestKey, parseUploadKey } from '../contract/keys';
 import { CANCELED, endJob, ttlEnd } from './end-job';
 import { followBatchJob } from './follow-batch-job';
-import { inParallel } from './in-parallel';
 import { OpenJobsCount } from './open-jobs';
 import type { StageContext } from './stage';
 import { sendSubmitMessages } from './submit-message';

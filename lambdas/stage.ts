@@ -27,6 +27,8 @@ export interface StageContext {
   random(): number;
   /** One machine: webhooks may go to plain http on loopback. */
   readonly isLocal: boolean;
+  /** How long results are kept whose job.json has no retention_days; for ever unless given. */
+  readonly retentionDays?: number;
 }
 
 /** A stage done with its message returns; one that throws sees the message again when its visibility ends. */

@@ -17,6 +17,7 @@ export const submit: Stage = async ({ body }, context) => {
   const { ports, ledger, log, now } = context;
   const { job_id } = SubmitMessageSchema.parse(JSON.parse(body));
   const record = await ports.jobs.get(job_id);
+  if (!record && (await ports.erasedJobs.get(job_id))) return;
   if (!record) throw new Error(`${job_id} must be in the job table, got nothing.`);
   if (record.job.status !== 'queued') return;
   const end = ttlEnd(record, now());

@@ -4,7 +4,10 @@
  */
 
 import { allRecords } from '../clients/all-records';
+import { erasureOf } from '../clients/erase/is-erased';
+import { withdrawJob } from '../clients/erase/withdraw-job';
 import { ObjectTooLarge } from '../clients/object-store';
+import type { Consent } from '../contract/consent';
 import { UploadEventSchema } from '../contract/events';
 import { isTerminal, type JobId } from '../contract/job';
 import type { JobRecord } from '../contract/job-record';
@@ -15,6 +18,7 @@ import { JobRejected } from '../contract/rejection';
 import { freezeImages, missingImages, type Place, requireModel } from './check-set';
 import { CANCELED, endJob } from './end-job';
 import { newRecord, type Verdict } from './new-record';
+import { recordConsent, uploaderOf } from './record-consent';
 import { RetryLater, type Stage, type StageContext } from './stage';
 import { sendSubmitMessages } from './submit-message';
 import { literalAddressProblem } from './webhook-address';
@@ -41,10 +45,16 @@ export const validate: Stage = async ({ body, receiveCount }, context) => {
   if (key?.file !== MANIFEST_FILE_NAME) return;
   const time = new Date(event.time);
   if (event['detail-type'] === 'Object Deleted') await cancelJobs(key, time, context);
-  else await acceptUpload(key, time, receiveCount, context);
+  else await acceptUpload(key, time, uploaderOf(event), receiveCount, context);
 };
 
-async function acceptUpload(place: Place, time: Date, receiveCount: number, context: StageContext): Promise<void> {
+async function acceptUpload(
+  place: Place,
+  time: Date,
+  uploadedBy: Consent['uploaded_by'],
+  receiveCount: number,
+  context: StageContext,
+): Promise<void> {
   const { ports, ledger, log } = context;
   const upload = await readUpload(place, time, context);
   // Deleted since: the event of that cancels what there is.
@@ -57,7 +67,17 @@ async function acceptUpload(place: Place, time: Date, receiveCount: number, cont
     return;
   }
   const verdict = await judge(upload, receiveCount, context);
-  const created = await ledger.create(newRecord({ id, ...upload }, verdict, context.now()));
+  const { manifest, rejection } = verdict;
+  if (manifest && upload.bytes && !rejection) {
+    await recordConsent(ports.consents, { id, ...upload, bytes: upload.bytes, manifest, uploadedBy }, context.now());
+  }
+  const created = await ledger.create(newRecord({ id, ...upload }, verdict, context.now(), context.retentionDays));
+  // An erasure that was done between reading job.json and creating its job has not seen the job.
+  const erasure = await erasureOf(ports, place, upload.uploadedAt);
+  if (erasure !== null) {
+    await withdrawJob(ports, created.record, erasure, context.now());
+    return log.info('Upload was erased.', { job_id: id });
+  }
   const { status, error } = created.record.job;
   log.info(`Job ${status}.`, { job_id: id, ...place, ...(error && { error: error.message }) });
   if (status !== 'queued') return;
@@ -113,6 +133,8 @@ async function findJob(upload: Upload, { ports }: StageContext): Promise<{ id: J
   for (let run = 0; ; run++) {
     const id = jobId(upload.tenant, upload.set, upload.identity, run);
     const record = await ports.jobs.get(id);
+    // A job that was erased is as good as over: its id stays its own, so that what is still under way for it meets no other.
+    if (!record && (await ports.erasedJobs.get(id))) continue;
     if (!record || !isOver(record, upload.uploadedAt)) return { id, record };
   }
 }

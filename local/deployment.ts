@@ -10,12 +10,15 @@ import type { SQSEvent } from 'aws-lambda';
 import { JobLedger } from '../clients/job-ledger';
 import { localHome } from '../clients/local/home';
 import { type LocalPorts, openLocalPorts } from '../clients/local/local-ports';
+import { UploadMarks } from '../clients/local/upload-marks';
 import { QUEUE_NAMES, type QueueName } from '../contract/deployment';
+import { expire } from '../lambdas/expire';
 import { notify } from '../lambdas/notify';
 import { reconcile } from '../lambdas/reconcile';
 import { sqsHandler } from '../lambdas/sqs-handler';
 import type { Log, Stage, StageContext } from '../lambdas/stage';
 import { submit } from '../lambdas/submit';
+import { sweepErasures } from '../lambdas/sweep-erasures';
 import { track } from '../lambdas/track';
 import { validate } from '../lambdas/validate';
 import { BatchScheduler } from './batch-scheduler';
@@ -25,7 +28,6 @@ import { repeat } from './repeated';
 import type { Runner } from './runner';
 import { requireUnserved, takeHome } from './serve-lock';
 import { startStatusPage } from './status-page/server';
-import { UploadMarks } from './upload-marks';
 import { UploadWatcher } from './upload-watcher';
 import { WorkerProcesses } from './worker-process';
 
@@ -38,6 +40,8 @@ export interface DeploymentOptions {
   readonly provider?: string;
   /** Threads of an operator in a worker; the runtime decides unless given. */
   readonly threads?: number;
+  /** How long results are kept whose job.json has no retention_days; for ever unless given. */
+  readonly retentionDays?: number;
   /** What starts workers; processes unless given. */
   readonly runner?: (ports: LocalPorts) => Runner;
   /** Folder with model directories that are copied into the models bucket where they are missing. */
@@ -103,7 +107,7 @@ async function startFlow(
   options: DeploymentOptions & { now: () => Date; log: Log },
   running: (() => Promise<void> | void)[],
 ): Promise<BatchScheduler> {
-  const { now, log, slots = 1, provider = 'cpu', threads } = options;
+  const { now, log, slots = 1, provider = 'cpu', threads, retentionDays } = options;
   const { home, store, queues, batchStore } = ports;
   const context: StageContext = {
     ports,
@@ -112,6 +116,7 @@ async function startFlow(
     now,
     random: Math.random,
     isLocal: true,
+    ...(retentionDays !== undefined && { retentionDays }),
   };
 
   const pumps = QUEUE_NAMES.map((name) => startPump(name, options.stages?.[name], context));
@@ -144,6 +149,9 @@ async function startFlow(
   const lookForLost = async () => {
     await watcher.sync();
     await reconcile(context);
+    await expire(context);
+    await sweepErasures(context);
+    await ports.forgetExpired();
   };
   const reconciling = repeat(lookForLost, reconcileEverySeconds * 1000, (error) =>
     log.error('Not reconciled.', { error: String(error) }),

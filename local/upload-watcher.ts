@@ -7,13 +7,13 @@ import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { JobQueue } from '../clients/job-queue';
+import type { UploadMarks } from '../clients/local/upload-marks';
 import type { UploadEvent } from '../contract/events';
 import { parseUploadKey, UPLOADS_PREFIX } from '../contract/keys';
 import { MAX_MANIFEST_BYTES } from '../contract/limits';
 import { MANIFEST_FILE_NAME } from '../contract/manifest';
 import { FolderWatch } from './folder-watch';
 import { objectCreated, objectDeleted } from './upload-event';
-import type { UploadMarks } from './upload-marks';
 
 export interface UploadWatcherOptions {
   /** The uploads bucket. */

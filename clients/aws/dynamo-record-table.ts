@@ -7,6 +7,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
+  DeleteCommand,
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -52,6 +53,10 @@ export class DynamoRecordTable<R extends TableRecord> implements RecordTable<R> 
     const next = { ...record, version: record.version + 1 };
     const isStored = await this.put(next, '#version = :read', { '#version': 'version' }, { ':read': record.version });
     return isStored ? next : null;
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.client().send(new DeleteCommand({ TableName: this.tableName, Key: { [TABLE_KEY]: this.key(id) } }));
   }
 
   async query(index: string, value: string, options: PageOptions = {}): Promise<Page<R>> {

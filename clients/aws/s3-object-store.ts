@@ -7,16 +7,20 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
+  DeleteObjectsCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandInput,
   NoSuchKey,
   NotFound,
   PutObjectCommand,
   type PutObjectCommandInput,
   paginateListObjectsV2,
   type S3Client,
+  type ObjectVersion as S3ObjectVersion,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -25,6 +29,7 @@ import {
   type ObjectInfo,
   type ObjectStore,
   ObjectTooLarge,
+  type ObjectVersion,
   PreconditionFailed,
   type PutOptions,
   type StoredObject,
@@ -40,6 +45,8 @@ const MAX_LINK_SECONDS = 7 * 24 * 3600;
 const MAX_TRIES = 5;
 const FIRST_WAIT_MS = 100;
 const CONNECTION_ERRORS = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE']);
+/** Of one DeleteObjects request. */
+const MAX_DELETED_AT_ONCE = 1000;
 /** User metadata of a conditional write, by which it is known again. */
 const WRITE_ID = 'write-id';
 
@@ -142,6 +149,25 @@ export class S3ObjectStore implements ObjectStore {
     await this.client().send(new DeleteObjectCommand({ Bucket: this.bucket, Key: key }));
   }
 
+  async *listVersions(prefix: string): AsyncGenerator<ObjectVersion> {
+    for await (const page of this.versionPages(prefix)) yield* page;
+  }
+
+  /** A page of a listing goes in one request. What then stands in a plain listing goes too: not every store knows versions. */
+  async *erase(prefix: string, { until }: { readonly until?: Date } = {}): AsyncGenerator<ObjectVersion> {
+    const isMeant = ({ lastModified }: { lastModified: Date }) => !until || lastModified <= until;
+    for await (const page of this.versionPages(prefix)) {
+      const meant = page.filter(isMeant);
+      await this.deleteVersions(meant);
+      yield* meant;
+    }
+    for await (const { key, size, lastModified } of this.list(prefix)) {
+      if (!isMeant({ lastModified })) continue;
+      await this.delete(key);
+      yield { key, versionId: null, size, lastModified };
+    }
+  }
+
   /**
    * @param expiresInSeconds 1 to 604,800. A link signed with a role's temporary credentials also ends when they do.
    * @throws Error when it is out of that range.
@@ -158,6 +184,33 @@ export class S3ObjectStore implements ObjectStore {
       signingDate,
     });
     return { url, expiresAt: new Date(signingDate.getTime() + 1000 * expiresInSeconds) };
+  }
+
+  /** The SDK has no paginator of its own for this. */
+  private async *versionPages(prefix: string): AsyncGenerator<ObjectVersion[]> {
+    let from: Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'> = {};
+    for (;;) {
+      const input = { Bucket: this.bucket, Prefix: prefix, ...from };
+      const answer = await this.client().send(new ListObjectVersionsCommand(input));
+      const entries = [...(answer.Versions ?? []), ...(answer.DeleteMarkers ?? [])];
+      yield entries.map((entry) => objectVersion(prefix, entry));
+      if (!answer.IsTruncated) return;
+      from = { KeyMarker: answer.NextKeyMarker, VersionIdMarker: answer.NextVersionIdMarker };
+    }
+  }
+
+  private async deleteVersions(versions: readonly ObjectVersion[]): Promise<void> {
+    for (let i = 0; i < versions.length; i += MAX_DELETED_AT_ONCE) {
+      const Objects = versions.slice(i, i + MAX_DELETED_AT_ONCE).map(({ key, versionId }) => ({
+        Key: key,
+        ...(versionId !== null && { VersionId: versionId }),
+      }));
+      const command = new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } });
+      const [first, ...more] = (await this.client().send(command)).Errors ?? [];
+      if (!first) continue;
+      const reason = `${first.Code ?? 'an unknown error'}: ${first.Message ?? 'no message'}`;
+      throw new Error(`${first.Key} must be deleted for good, got ${reason} (and ${more.length} more).`);
+    }
   }
 
   private async open(key: string): Promise<{ info: ObjectInfo; stream: Readable } | null> {
@@ -243,6 +296,16 @@ function infoOf(
     throw new Error(`${key} must come with its size and time, got neither or one.`);
   }
   return { key, size, etag: unquoted(key, ETag), lastModified };
+}
+
+function objectVersion(
+  prefix: string,
+  { Key, VersionId, Size, LastModified }: Pick<S3ObjectVersion, 'Key' | 'VersionId' | 'Size' | 'LastModified'>,
+): ObjectVersion {
+  if (Key === undefined || LastModified === undefined) {
+    throw new Error(`A listing of the versions of ${prefix} must name keys and times, got an entry without.`);
+  }
+  return { key: Key, versionId: VersionId ?? null, size: Size ?? 0, lastModified: LastModified };
 }
 
 function unquoted(key: string, etag: string | undefined): string {

@@ -32,6 +32,8 @@ const MAX_TRIES = 4;
 const FIRST_WAIT_MS = 100;
 /** Code of a failed batch entry. */
 const UNKNOWN_RECEIPT = 'ReceiptHandleIsInvalid';
+/** How long messages are out of everybody's sight while they are looked through: the next look must not meet them again. */
+const LOOK_VISIBILITY_SECONDS = 120;
 const GROUP = /^[\x21-\x7e]{1,128}$/;
 /**
  * UTF-16 units outside what the SendMessage reference allows (#x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD). Others are refused
@@ -138,6 +140,28 @@ export class SqsJobQueue implements JobQueue {
       inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
       delayed: Number(Attributes?.ApproximateNumberOfMessagesDelayed ?? 0),
     };
+  }
+
+  /** SQS cannot look into a queue without receiving: what does not match is put back at once. */
+  async deleteMatching(matches: (body: string) => boolean, limit: number): Promise<string[]> {
+    const deleted: string[] = [];
+    const kept = new Map<string, string>();
+    try {
+      while (deleted.length + kept.size < limit) {
+        const messages = await this.receive({ max: MAX_BATCH_ENTRIES, visibilitySeconds: LOOK_VISIBILITY_SECONDS });
+        if (messages.length === 0) break;
+        // One that comes back was seen: the rest of the queue has been, too, as far as SQS shows it.
+        const isRound = messages.some(({ id }) => kept.has(id));
+        const meant = messages.filter(({ body }) => matches(body));
+        await this.delete(meant.map(({ receipt }) => receipt));
+        deleted.push(...meant.map(({ id }) => id));
+        for (const { id, receipt } of messages) if (!meant.some((other) => other.id === id)) kept.set(id, receipt);
+        if (isRound) break;
+      }
+    } finally {
+      for (const receipt of kept.values()) await this.changeVisibility(receipt, 0);
+    }
+    return deleted;
   }
 
   /** Repeats what failed on SQS's side. @throws Error with what did not succeed. */

@@ -219,6 +219,27 @@ export class BatchStore {
     });
   }
 
+  /** Ids of the Batch jobs that run, or ran, jobs of these names. Looks at every one there is. */
+  jobsNamed(names: ReadonlySet<string>): string[] {
+    this.db.resetReadTxn();
+    return [...this.db.getRange(keysUnder(['job']))]
+      .filter(({ value }) => names.has((value as LocalBatchJob).name))
+      .map(({ key }) => key[1] as string);
+  }
+
+  /** Removes a job that has ended, with what is still to be told about it. Nothing happens to one that has not: it ends first. */
+  async forget(id: string): Promise<void> {
+    await this.store.change(() => {
+      const job = this.db.get(['job', id]) as LocalBatchJob | undefined;
+      if (!job || (job.status !== 'SUCCEEDED' && job.status !== 'FAILED')) return;
+      for (const key of this.keysUnder(['event'])) {
+        if ((this.db.get(key) as { group: string }).group === job.name) void this.db.remove(key);
+      }
+      if (job.stoppedAt !== null) void this.db.remove(['ended', job.stoppedAt, id]);
+      void this.db.remove(['job', id]);
+    });
+  }
+
   /** Removes what ended more than a week ago. */
   async forgetOldJobs(now: Date): Promise<void> {
     const end = ['ended', now.getTime() - KEEP_MS];

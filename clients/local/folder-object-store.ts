@@ -23,6 +23,7 @@ import {
   type ObjectInfo,
   type ObjectStore,
   ObjectTooLarge,
+  type ObjectVersion,
   PreconditionFailed,
   type PutOptions,
   type StoredObject,
@@ -137,6 +138,20 @@ export class FolderObjectStore implements ObjectStore {
       return this.removeEmptyFolders(segments.slice(0, -1));
     });
     if (depth !== null) await syncFolder(this.pathOf(segments.slice(0, depth)));
+  }
+
+  async *listVersions(prefix: string): AsyncGenerator<ObjectVersion> {
+    for await (const { key, size, lastModified } of this.list(prefix)) {
+      yield { key, versionId: null, size, lastModified };
+    }
+  }
+
+  async *erase(prefix: string, { until }: { readonly until?: Date } = {}): AsyncGenerator<ObjectVersion> {
+    for await (const version of this.listVersions(prefix)) {
+      if (until && version.lastModified > until) continue;
+      await this.delete(version.key);
+      yield version;
+    }
   }
 
   async presign(key: string, expiresInSeconds: number): Promise<{ url: string; expiresAt: Date } | null> {

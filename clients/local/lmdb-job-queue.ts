@@ -147,6 +147,21 @@ export class LmdbJobQueue implements JobQueue {
     return { visible: ready, inFlight, delayed };
   }
 
+  /** Here messages in flight and delayed are within reach too. */
+  async deleteMatching(matches: (body: string) => boolean, limit: number): Promise<string[]> {
+    return this.store.change(() => {
+      const deleted: string[] = [];
+      for (const key of [...this.db.getKeys({ ...keysUnder([this.name, 'body']), limit })]) {
+        const id = key[2] as string;
+        if (!matches(this.db.get(key) as string)) continue;
+        this.leave(id, this.require(id));
+        this.forget(id);
+        deleted.push(id);
+      }
+      return deleted;
+    });
+  }
+
   private async take(max: number, visibilitySeconds: number): Promise<QueueMessage[]> {
     const { messages, hasDeadLetters } = await this.store.change(() => {
       this.showDue();

@@ -1,9 +1,9 @@
 /**
  * A table of versioned records in LMDB. A record and its places in the indexes change in one transaction, so an index never lags.
- * Nothing is ever forgotten here, whatever `expiresAt` allows.
  *
  *   ['record', kind, id]                          the record, and where it stands in the indexes
  *   ['index', kind, index, value, sort key, id]   true
+ *   ['expiry', kind, time, id]                    true, for a record that may be forgotten then
  */
 import { z } from 'zod';
 import type { Page, PageOptions, RecordTable, TableDefinition, TableRecord } from '../record-table';
@@ -57,6 +57,35 @@ export class LmdbRecordTable<R extends TableRecord> implements RecordTable<R> {
     });
   }
 
+  async delete(id: string): Promise<void> {
+    await this.store.change(() => {
+      const key = this.recordKey(id);
+      const stored = this.read(key);
+      if (!stored) return;
+      for (const place of stored.places) void this.db.remove(place);
+      void this.db.remove(key);
+    });
+  }
+
+  /** Removes what may be forgotten by now, as DynamoDB does by itself. @returns how many. */
+  async forgetExpired(now: Date): Promise<number> {
+    this.db.resetReadTxn();
+    const { start } = keysUnder(['expiry', this.definition.kind]);
+    const end = ['expiry', this.definition.kind, now.toISOString()];
+    const expired = [...this.db.getKeys({ start, end })];
+    await this.store.change(() => {
+      for (const place of expired) {
+        const key: LmdbKey = ['record', this.definition.kind, place[3] as string];
+        const stored = this.read(key);
+        // Its time may have changed since it was looked for.
+        if (!stored?.places.some((other) => other[0] === 'expiry' && other[2] === place[2])) continue;
+        for (const other of stored.places) void this.db.remove(other);
+        void this.db.remove(key);
+      }
+    });
+    return expired.length;
+  }
+
   /** @throws Error when the index is not defined, or the limit or the cursor cannot be one. */
   async query(index: string, value: string, options: PageOptions = {}): Promise<Page<R>> {
     const { limit = DEFAULT_PAGE_LIMIT, cursor, order = 'newest' } = options;
@@ -99,11 +128,13 @@ export class LmdbRecordTable<R extends TableRecord> implements RecordTable<R> {
   }
 
   private placesOf(record: R): LmdbKey[] {
-    const { kind, indexes, sortKey } = this.definition;
-    return Object.entries(indexes).flatMap(([index, indexed]) => {
-      const value = indexed(record);
+    const { kind, indexes, sortKey, expiresAt } = this.definition;
+    const expiry = expiresAt(record);
+    const indexed = Object.entries(indexes).flatMap(([index, select]) => {
+      const value = select(record);
       return value === null ? [] : [['index', kind, index, keyPart(value), sortKey(record), keyPart(record.id)]];
     });
+    return expiry ? [...indexed, ['expiry', kind, expiry.toISOString(), keyPart(record.id)]] : indexed;
   }
 
   private read(key: LmdbKey): Stored | undefined {

@@ -1,12 +1,15 @@
 /** Every port of a local deployment: folders for buckets, one LMDB environment for all else. */
 import { type BucketName, type LocalDeployment, QUEUE_NAMES, type QueueName } from '../../contract/deployment';
+import { CONSENT_TABLE } from '../consent-table';
 import { DELIVERY_TABLE, ENDPOINT_TABLE } from '../delivery-table';
+import { ERASED_JOB_TABLE, ERASURE_TABLE } from '../erasure-table';
 import type { JobQueue } from '../job-queue';
 import { JOB_TABLE } from '../job-table';
 import type { ObjectStore } from '../object-store';
 import type { Ports } from '../ports';
 import { BatchStore } from './batch-store';
 import { FileWebhookSecrets } from './file-webhook-secrets';
+import { FolderLargeFiles } from './folder-large-files';
 import { FolderObjectStore } from './folder-object-store';
 import { type LocalHome, localHome, runningServe } from './home';
 import { linkKey } from './link-key';
@@ -14,7 +17,9 @@ import { LmdbJobQueue } from './lmdb-job-queue';
 import { LmdbRecordTable } from './lmdb-record-table';
 import { LmdbStore } from './lmdb-store';
 import { LocalBatch } from './local-batch';
+import { LocalTraces } from './local-traces';
 import { signLink } from './signed-link';
+import { UploadMarks } from './upload-marks';
 
 export type Presign = (
   bucket: BucketName,
@@ -33,6 +38,8 @@ export interface LocalPorts extends Ports {
   readonly home: LocalHome;
   readonly store: LmdbStore;
   readonly batchStore: BatchStore;
+  /** Removes the records whose time is over, as DynamoDB does by itself. */
+  forgetExpired(): Promise<void>;
   /** Of `signLink` and `verifyLink`. */
   linkKey(): Promise<Uint8Array>;
 }
@@ -51,16 +58,27 @@ export async function openLocalPorts(
   const batchStore = new BatchStore(store);
   const signingKey = () => linkKey(home.linkKey, store.change);
   const presign = options.presign ?? linkToServe(home, signingKey, now);
+  const buckets = await openBuckets(home, store, presign);
+  const deliveries = new LmdbRecordTable(store, DELIVERY_TABLE);
+  const erasedJobs = new LmdbRecordTable(store, ERASED_JOB_TABLE);
   return {
     region: null,
     home,
     store,
     batchStore,
     linkKey: signingKey,
-    buckets: await openBuckets(home, store, presign),
+    buckets,
+    modelFiles: new FolderLargeFiles(buckets.models, home.bucket('models')),
     jobs: new LmdbRecordTable(store, JOB_TABLE),
-    deliveries: new LmdbRecordTable(store, DELIVERY_TABLE),
+    deliveries,
     endpoints: new LmdbRecordTable(store, ENDPOINT_TABLE),
+    consents: new LmdbRecordTable(store, CONSENT_TABLE),
+    erasures: new LmdbRecordTable(store, ERASURE_TABLE),
+    erasedJobs,
+    traces: new LocalTraces(home, batchStore, new UploadMarks(store)),
+    forgetExpired: async () => {
+      for (const table of [deliveries, erasedJobs]) await table.forgetExpired(now());
+    },
     queues: queuesByName((name) => {
       const maxReceiveCount = MAX_RECEIVE_COUNT[name];
       return new LmdbJobQueue(store, name, { deadLetters: deadLettersOf(name), maxReceiveCount, now });

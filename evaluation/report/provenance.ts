@@ -1,4 +1,4 @@
-/** Enough to make the same video again, and to tell whether it is the same. */
+/** What the video is, enough to make it again, and to tell whether it is the same. */
 import type { Report } from '../../contract/report';
 import { type Html, type HtmlValue, html } from './html';
 import { byteText } from './quantities';
@@ -12,6 +12,13 @@ export function provenanceSection(report: Report): Html {
   ]);
   return html`<section class="wide" aria-labelledby="provenance">
 <h2 id="provenance">Provenance</h2>
+<h3>Origin</h3>
+${factTable('Where the video comes from', [
+  ['Made by', 'a generative model; no pixel of a photo is in it'],
+  ['Digital source type', html`<code>${report.digital_source_type}</code>`],
+  ['Content Credentials', report.has_content_credentials ? 'signed (C2PA)' : 'not signed'],
+  ['Consent', consentText(report)],
+])}
 <h3>SHA-256</h3>
 ${factTable('SHA-256 of what went in and came out', [
   ...hashes,
@@ -26,6 +33,13 @@ ${factTable('The run', [
   ...Object.entries(report.versions),
 ])}
 </section>`;
+}
+
+/** No more of a person than job.json has. */
+function consentText({ consent }: Report): HtmlValue {
+  const { reference, recorded_at } = consent;
+  if (recorded_at === null) return html`confirmed in job.json: ${reference}`;
+  return html`recorded ${recorded_at.slice(0, 19).replace('T', ' ')} UTC: ${reference}`;
 }
 
 function hash(sha256: string): Html {

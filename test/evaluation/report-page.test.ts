@@ -19,6 +19,17 @@ function render(
   return renderReportPage(report, media);
 }
 
+test('the page says what made the video, that nobody signed it, and whose consent was recorded', () => {
+  const report = sampleReport();
+  const page = renderReportPage(report, sampleMedia(report));
+  expect(page).toContain('<td>a generative model; no pixel of a photo is in it</td>');
+  expect(page).toContain('<code>http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia</code>');
+  expect(page).toContain('<th scope="row">Content Credentials</th><td>not signed</td>');
+  expect(page).toContain('<td>recorded 2026-11-23 20:32:55 UTC: release form 17</td>');
+  const early = sampleReport({ consent: { ...report.consent, recorded_at: null, manifest_sha256: null } });
+  expect(renderReportPage(early, sampleMedia(early))).toContain('<td>confirmed in job.json: release form 17</td>');
+});
+
 test('everything that the report says stands on the page', () => {
   const page = render(sampleReport());
   for (const text of [
@@ -139,6 +150,7 @@ function longReport() {
   const report = sampleReport();
   return sampleReport({
     subject: 'S'.repeat(100),
+    consent: { ...report.consent, reference: 'r'.repeat(200) },
     input: { ...report.input, prompt: 'p'.repeat(4000) },
     references: report.references.map((reference, i) => ({ ...reference, file: `${'f'.repeat(120)}${i}.png` })),
     outputs: [sampleOutput(0), sampleOutput(1)],

@@ -1,5 +1,6 @@
 /** A report and its media for tests: every section has something to show. */
 import type { JobId } from '../../contract/job';
+import { DIGITAL_SOURCE_TYPE } from '../../contract/provenance';
 import { type Report, ReportSchema } from '../../contract/report';
 import type { ReportMedia } from '../../evaluation/report-page';
 
@@ -12,7 +13,14 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
     created_at: '2026-11-23T20:33:07.000Z',
     model: 'mv2id-tiny',
     model_sha256: '1'.repeat(64),
+    digital_source_type: DIGITAL_SOURCE_TYPE,
+    has_content_credentials: false,
     subject: 'Ada',
+    consent: {
+      reference: 'release form 17',
+      recorded_at: '2026-11-23T20:32:55.000Z',
+      manifest_sha256: '7'.repeat(64),
+    },
     input: {
       prompt: 'a person turns far to the left, blue background, soft light from the front',
       negative_prompt: '',

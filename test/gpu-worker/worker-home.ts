@@ -7,6 +7,7 @@ import path from 'node:path';
 import { JobLedger } from '../../clients/job-ledger';
 import { openPorts } from '../../clients/open-ports';
 import type { Ports } from '../../clients/ports';
+import type { Deployment } from '../../contract/deployment';
 import * as env from '../../contract/env';
 import type { Job, JobId } from '../../contract/job';
 import type { JobRecord } from '../../contract/job-record';
@@ -38,14 +39,17 @@ export class WorkerHome {
 
   private constructor(
     readonly folder: string,
+    readonly deployment: Deployment,
     readonly ports: Ports,
     readonly ledger: JobLedger,
   ) {}
 
-  static async open(): Promise<WorkerHome> {
+  /** @param given a deployment that is there already; one in a folder of its own unless given. */
+  static async open(given?: Deployment): Promise<WorkerHome> {
     const folder = mkdtempSync(path.join(tmpdir(), 'mv2id-worker-'));
-    const ports = await openPorts({ type: 'local', home: folder });
-    const home = new WorkerHome(folder, ports, new JobLedger(ports));
+    const deployment = given ?? { type: 'local', home: folder };
+    const ports = await openPorts(deployment);
+    const home = new WorkerHome(folder, deployment, ports, new JobLedger(ports));
     await home.addModel('random');
     return home;
   }
@@ -126,8 +130,9 @@ export class WorkerHome {
     id: JobId,
     environment: NodeJS.ProcessEnv = {},
     onLine: (line: LogLine, worker: ChildProcess) => void = () => {},
+    program = WORKER,
   ) {
-    const worker = spawn(process.execPath, [WORKER], {
+    const worker = spawn(process.execPath, [program], {
       env: { ...process.env, ...this.environment(id), ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -153,7 +158,7 @@ export class WorkerHome {
     mkdirSync(temporary, { recursive: true });
     return {
       TMPDIR: temporary,
-      [env.DEPLOYMENT]: JSON.stringify({ type: 'local', home: this.folder }),
+      [env.DEPLOYMENT]: JSON.stringify(this.deployment),
       [env.JOB_ID]: id,
       [env.BATCH_JOB_ID]: BATCH_JOB_ID,
       [env.BATCH_JOB_ATTEMPT]: '1',
@@ -195,6 +200,22 @@ export class WorkerHome {
     const { output } = await this.job(id);
     const videos = output.filter(({ content_type }) => content_type === 'video/mp4');
     return Object.fromEntries(videos.map(({ key, sha256 }) => [path.basename(key), sha256]));
+  }
+
+  /** The same of the videos without the job's own id, which stands in each: another job of the same content has the same. */
+  async videosButForTheirId(id: JobId): Promise<Record<string, string>> {
+    const { output } = await this.job(id);
+    const videos = output.filter(({ content_type }) => content_type === 'video/mp4');
+    const hashes = videos.map(async ({ key }) => {
+      const object = await this.ports.buckets.results.get(key);
+      if (!object) throw new Error(`${key} must be among the results, got nothing.`);
+      const bytes = Buffer.from(object.body);
+      const at = bytes.indexOf(id);
+      if (at < 0) throw new Error(`${key} must name its job, got a video that does not.`);
+      bytes.fill(0, at, at + id.length);
+      return [path.basename(key), createHash('sha256').update(bytes).digest('hex')] as const;
+    });
+    return Object.fromEntries(await Promise.all(hashes));
   }
 }
 

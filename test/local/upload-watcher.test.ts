@@ -15,9 +15,9 @@ import { FolderObjectStore } from '../../clients/local/folder-object-store';
 import type { LocalHome } from '../../clients/local/home';
 import { LmdbJobQueue } from '../../clients/local/lmdb-job-queue';
 import type { LmdbStore } from '../../clients/local/lmdb-store';
+import { UploadMarks } from '../../clients/local/upload-marks';
 import { type UploadEvent, UploadEventSchema } from '../../contract/events';
 import { MAX_MANIFEST_BYTES } from '../../contract/limits';
-import { UploadMarks } from '../../local/upload-marks';
 import { UploadWatcher, type UploadWatcherOptions } from '../../local/upload-watcher';
 import { openStore, temporaryHome, until } from './home';
 

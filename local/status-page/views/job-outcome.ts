@@ -26,6 +26,11 @@ export function outcome(details: JobDetails): Html {
 }
 
 function videos({ record, videos }: JobDetails): Html {
+  const { data_removed_at } = record.job;
+  if (data_removed_at !== null) {
+    return html`<section class="card outcome" aria-labelledby="outcome-title"><h2 id="outcome-title">Removed after its retention</h2>
+<p>The video was kept for ${record.retention_days} ${record.retention_days === 1 ? 'day' : 'days'} and removed on ${data_removed_at.slice(0, 10)}.</p></section>`;
+  }
   if (videos.length === 0) {
     return html`<section class="card outcome" aria-labelledby="outcome-title"><h2 id="outcome-title">Finished</h2><p>The job names no video.</p></section>`;
   }

@@ -3,8 +3,8 @@
  * that one deleted while nobody looked is noticed.
  */
 
-import { keysUnder, type LmdbDatabase, type LmdbStore } from '../clients/local/lmdb-store';
-import { parseUploadKey } from '../contract/keys';
+import { parseUploadKey } from '../../contract/keys';
+import { keysUnder, type LmdbDatabase, type LmdbStore } from './lmdb-store';
 
 /** LMDB gives a key of one part back as that part alone. */
 const MARK = 'mark';
