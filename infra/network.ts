@@ -27,6 +27,8 @@ const INTERFACE_ENDPOINTS: Readonly<Record<string, ec2.InterfaceVpcEndpointAwsSe
   Sqs: ec2.InterfaceVpcEndpointAwsService.SQS,
   Sts: ec2.InterfaceVpcEndpointAwsService.STS,
 };
+/** From which the agent fetches what a worker signs with. */
+const SECRETS_ENDPOINT = { SecretsManager: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER };
 const HTTPS = ec2.Port.tcp(443);
 
 export class Network extends Construct {
@@ -49,7 +51,7 @@ export class Network extends Construct {
       description: 'GPU instances: everything out, nothing in',
       allowAllOutbound: true,
     });
-    if (!network.vpc && network.access === 'endpoints') addInterfaceEndpoints(this);
+    if (!network.vpc && network.access === 'endpoints') addInterfaceEndpoints(this, settings);
   }
 }
 
@@ -79,7 +81,7 @@ function ownVpc(scope: Construct, settings: Settings, key: kms.IKey | undefined)
   return vpc;
 }
 
-function addInterfaceEndpoints(network: Network): void {
+function addInterfaceEndpoints(network: Network, { gpu }: Settings): void {
   const { vpc, subnets, securityGroup } = network;
   const endpoints = new ec2.SecurityGroup(network, 'Endpoints', {
     vpc,
@@ -87,7 +89,8 @@ function addInterfaceEndpoints(network: Network): void {
     allowAllOutbound: false,
   });
   endpoints.addIngressRule(securityGroup, HTTPS, 'GPU instances');
-  for (const [id, service] of Object.entries(INTERFACE_ENDPOINTS)) {
+  const services = { ...INTERFACE_ENDPOINTS, ...(gpu.signing_secret !== undefined && SECRETS_ENDPOINT) };
+  for (const [id, service] of Object.entries(services)) {
     new ec2.InterfaceVpcEndpoint(network, id, { vpc, service, subnets, securityGroups: [endpoints], open: false });
   }
 }

@@ -79,6 +79,15 @@ const GpuSchema = z
       .regex(/^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$/)
       .optional()
       .meta({ rule: 'an image by its digest (<repository>@sha256:<64 digits>)' }),
+    /**
+     * A secret of the same region whose keys `certificates` and `private_key` are PEM texts: every video is signed with them (Content
+     * Credentials).
+     */
+    signing_secret: z
+      .string()
+      .regex(/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$/)
+      .optional()
+      .meta({ rule: 'the ARN of a secret in Secrets Manager, with the six characters at its end' }),
   })
   .prefault({});
 

@@ -24,6 +24,8 @@ export interface GpuContainerProps {
   readonly jobRole: iam.IRole;
   readonly volumes: batch.EcsVolume[];
   readonly environment: Record<string, string>;
+  /** By the variables that they become. */
+  readonly secrets?: Record<string, batch.Secret>;
   readonly logGroup: logs.ILogGroup;
   readonly logPrefix: string;
   readonly devices?: readonly batch.Device[];
@@ -49,6 +51,7 @@ export class GpuContainer extends batch.EcsEc2ContainerDefinition {
       linuxParameters: linuxParameters(scope, props),
       volumes: props.volumes,
       environment: props.environment,
+      secrets: props.secrets,
       ulimits: props.ulimits,
       logging: ecs.LogDriver.awsLogs({
         logGroup: props.logGroup,

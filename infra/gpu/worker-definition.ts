@@ -7,9 +7,10 @@ import * as batch from 'aws-cdk-lib/aws-batch';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import * as env from '../../contract/env';
-import { JOB_FILE_NAME, UPLOADS_PREFIX } from '../../contract/keys';
+import { UPLOADS_PREFIX } from '../../contract/keys';
 import { EXECUTION_TIMEOUT_MARGIN_SECONDS, MAX_EXECUTION_TIMEOUT_SECONDS } from '../../contract/limits';
 import { WORKER_ATTEMPTS } from '../../contract/worker-exit';
 import type { FlowQueue } from '../queue';
@@ -38,6 +39,7 @@ const CACHE = `${STATE}/cache`;
 const TMP_SIZE = Size.gibibytes(4);
 /** Keys of the job table: a worker has no business with records of another kind. */
 const JOB_RECORDS = 'job#*';
+const ERASED_RECORDS = 'erased_job#*';
 
 export class WorkerDefinition extends Construct {
   readonly jobDefinition: batch.EcsJobDefinition;
@@ -66,6 +68,7 @@ export class WorkerDefinition extends Construct {
           [env.MODEL_CACHE]: CACHE,
           [env.INSTANCE]: `${STATE}/${INSTANCE_FILE}`,
         },
+        secrets: this.signingSecrets(props.settings),
         logGroup: props.logGroup,
         logPrefix: 'worker',
       }),
@@ -82,17 +85,24 @@ export class WorkerDefinition extends Construct {
     const { storage, webhooks } = props;
     storage.allowObjects(jobRole, 'uploads', `${UPLOADS_PREFIX}*`, ['read']);
     storage.allowObjects(jobRole, 'models', '*', ['read']);
-    storage.allowObjects(jobRole, 'results', 'jobs/*', ['read', 'write']);
-    // Checkpoints that are done with, and the job object of a job that was erased meanwhile.
-    storage.allowObjects(jobRole, 'results', 'jobs/*/checkpoint/*', ['delete']);
-    storage.allowObjects(jobRole, 'results', `jobs/*/${JOB_FILE_NAME}`, ['delete']);
-    jobRole.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
-        resources: [storage.table.tableArn],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [JOB_RECORDS] } },
-      }),
-    );
+    // Deleted is the checkpoint of a job that is over, and everything of one that was erased meanwhile.
+    storage.allowObjects(jobRole, 'results', 'jobs/*', ['read', 'write', 'delete']);
+    allowRecords(jobRole, storage, ['dynamodb:GetItem', 'dynamodb:PutItem'], JOB_RECORDS);
+    allowRecords(jobRole, storage, ['dynamodb:GetItem'], ERASED_RECORDS);
     webhooks.allowSend(jobRole);
   }
+  private signingSecrets({ gpu }: Settings): Record<string, batch.Secret> {
+    if (gpu.signing_secret === undefined) return {};
+    const secret = secretsmanager.Secret.fromSecretCompleteArn(this, 'SigningSecret', gpu.signing_secret);
+    return {
+      [env.C2PA_CERTIFICATES]: batch.Secret.fromSecretsManager(secret, 'certificates'),
+      [env.C2PA_PRIVATE_KEY]: batch.Secret.fromSecretsManager(secret, 'private_key'),
+    };
+  }
+}
+
+/** Of one kind. */
+function allowRecords(role: iam.Role, { table }: Storage, actions: string[], keys: string): void {
+  const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [keys] } };
+  role.addToPolicy(new iam.PolicyStatement({ actions, resources: [table.tableArn], conditions }));
 }

@@ -1,4 +1,5 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { ERASED_JOB_TABLE } from '../../../clients/erasure-table';
 import { JOB_TABLE } from '../../../clients/job-table';
 import { MAX_EXECUTION_TIMEOUT_SECONDS } from '../../../contract/limits';
 import { WORKER_ATTEMPTS, WORKER_EVALUATE_ON_EXIT } from '../../../contract/worker-exit';
@@ -189,12 +190,13 @@ describe('The workers on AWS Batch', () => {
 
     it('may read sets and models, and write its results, its record and its events', () => {
       expect(JOB_TABLE.kind).toBe('job');
-      const ifJob = 'if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["job#*"]}}';
+      expect(ERASED_JOB_TABLE.kind).toBe('erased_job');
+      const ifKind = (kind: string) => `if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${kind}#*"]}}`;
       expect(statementsOf(template, 'GpuWorkerJobRole')).toEqual([
-        `dynamodb:GetItem Storagetable ${ifJob}`,
-        `dynamodb:PutItem Storagetable ${ifJob}`,
-        's3:DeleteObject Storageresults/jobs/*/checkpoint/*',
-        's3:DeleteObject Storageresults/jobs/*/job.json',
+        `dynamodb:GetItem Storagetable ${ifKind('erased_job')}`,
+        `dynamodb:GetItem Storagetable ${ifKind('job')}`,
+        `dynamodb:PutItem Storagetable ${ifKind('job')}`,
+        's3:DeleteObject Storageresults/jobs/*',
         's3:GetObject Storagemodels/*',
         's3:GetObject Storageresults/jobs/*',
         's3:GetObject Storageuploads/sets/*',
@@ -310,6 +312,27 @@ describe('The settings of the workers', () => {
       'logs:CreateLogStream GpuLog',
       'logs:PutLogEvents GpuLog',
     ]);
+  });
+
+  it('take a certificate from a secret, which the worker sees and nobody may read besides', () => {
+    const secret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mv2id/signing-AbCdEf';
+    const template = gpuTemplate({ gpu: { signing_secret: secret }, network: { access: 'endpoints' } });
+    template.hasResourceProperties(DEFINITION, {
+      ContainerProperties: {
+        Secrets: [
+          { Name: 'MV2ID_C2PA_CERTIFICATES', ValueFrom: `${secret}:certificates::` },
+          { Name: 'MV2ID_C2PA_PRIVATE_KEY', ValueFrom: `${secret}:private_key::` },
+        ],
+      },
+    });
+    const reads = statementsOf(template, 'GpuWorkerExecutionRole').filter((line) => line.startsWith('secretsmanager:'));
+    expect(reads).toEqual([
+      'secretsmanager:DescribeSecret arn:secretsmanager:eu-west-1:123456789012:secret:mv2id/signing-AbCdEf',
+      'secretsmanager:GetSecretValue arn:secretsmanager:eu-west-1:123456789012:secret:mv2id/signing-AbCdEf',
+    ]);
+    template.hasResourceProperties('AWS::EC2::VPCEndpoint', {
+      ServiceName: Match.objectLike({ 'Fn::Join': ['', Match.arrayWith([Match.stringLikeRegexp('secretsmanager$')])] }),
+    });
   });
 
   it.each([
