@@ -100,6 +100,10 @@ export class TrainingCompute extends Construct {
         [env.MODELS_BUCKET]: storage.models.bucketName,
         [env.TRAINING_FOLDER]: FOLDER,
         AWS_REGION: Stack.of(this).region,
+        // What PyTorch compiles while it runs is loaded as a program, which nothing in /tmp may be.
+        HOME: FOLDER,
+        TORCHINDUCTOR_CACHE_DIR: `${FOLDER}/compiled/inductor`,
+        TRITON_CACHE_DIR: `${FOLDER}/compiled/triton`,
       },
       logGroup: this.logGroup,
       logPrefix: 'training',

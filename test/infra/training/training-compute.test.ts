@@ -63,6 +63,9 @@ describe('Training on one node', () => {
           { Name: 'MV2ID_MODELS_BUCKET', Value: { Ref: Match.stringLikeRegexp('^Storagemodels') } },
           { Name: 'MV2ID_TRAINING_FOLDER', Value: '/mnt/mv2id/training' },
           { Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } },
+          { Name: 'HOME', Value: '/mnt/mv2id/training' },
+          { Name: 'TORCHINDUCTOR_CACHE_DIR', Value: '/mnt/mv2id/training/compiled/inductor' },
+          { Name: 'TRITON_CACHE_DIR', Value: '/mnt/mv2id/training/compiled/triton' },
         ],
       },
     });
