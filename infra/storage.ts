@@ -1,7 +1,7 @@
 /** What the service keeps: three buckets, the log of who read them, and the one table. */
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
-import type * as iam from 'aws-cdk-lib/aws-iam';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -118,6 +118,25 @@ export class Storage extends Construct {
     );
   }
 
+  /** Deletes records of these kinds: what an erasure or a retention takes. */
+  allowForgetting(grantee: iam.IGrantable, kinds: readonly string[]): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new iam.PolicyStatement({
+        actions: ['dynamodb:DeleteItem'],
+        resources: [this.table.tableArn],
+        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': kinds.map((kind) => `${kind}#*`) } },
+      }),
+    );
+  }
+
+  /** Deletes results for good, should the bucket keep versions; reading them is not needed for it. */
+  allowRemovalOfResults(grantee: iam.IGrantable): void {
+    const reason = 'Objects of one kind, in a bucket of this stack.';
+    const objects = [this.results.arnForObjects(`${RESULTS_PREFIX}*`)];
+    allow(grantee, ['s3:DeleteObject', 's3:DeleteObjectVersion'], objects, reason);
+    allow(grantee, ['s3:ListBucketVersions'], [this.results.bucketArn]);
+  }
+
   /** @param pattern of keys: `sets/*`. */
   allowObjects(grantee: iam.IGrantable, bucket: BucketName, pattern: string, accesses: readonly ObjectAccess[]): void {
     const actions = accesses.map((access) => ACTION_OF_ACCESS[access]);
@@ -131,10 +150,13 @@ export class Storage extends Construct {
     allow(grantee, ['s3:ListBucket'], [this[bucket].bucketArn]);
   }
 
-  /** What clients/job-ledger.ts does here: the record, and the job object in the results, by compare and swap. */
+  /**
+   * What clients/job-ledger.ts does here: the record, and the job object in the results, by compare and swap. The job object of a job
+   * that was erased meanwhile is taken back.
+   */
   allowLedger(grantee: iam.IGrantable): void {
     this.allowRecords(grantee);
-    this.allowObjects(grantee, 'results', `${RESULTS_PREFIX}*/${JOB_FILE_NAME}`, ['read', 'write']);
+    this.allowObjects(grantee, 'results', `${RESULTS_PREFIX}*/${JOB_FILE_NAME}`, ['read', 'write', 'delete']);
   }
 }
 

@@ -1,6 +1,6 @@
-/** Looks after erasures: carries on one that was killed, and looks again, later, for what a process wrote that died right after. */
+/** Looks again, some time after an erasure, for what a process wrote that died right after. */
 import { allRecords } from '../clients/all-records';
-import { isSweepDue, sweepErasure } from '../clients/erase/erasure';
+import { isAbandoned, isSweepDue, sweepErasure } from '../clients/erase/erasure';
 import type { StageContext } from './stage';
 
 export interface SweepReport {
@@ -12,6 +12,9 @@ export async function sweepErasures({ ports, now, log }: StageContext): Promise<
   let swept = 0;
   let failures = 0;
   for await (const erasure of allRecords(ports.erasures, 'by_unsettled', 'unsettled', 'oldest')) {
+    if (isAbandoned(erasure, now())) {
+      log.warn('Erasure was begun and never finished: run mv2id erase again.', { erasure: erasure.id });
+    }
     if (!isSweepDue(erasure, now())) continue;
     try {
       const removed = await sweepErasure(ports, erasure, now);

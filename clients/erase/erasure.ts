@@ -10,7 +10,7 @@
  *   7 look       again at everything; what has come meanwhile goes in another round
  *   8 sweeps     an hour and two days later, by reconcile: what a process wrote that died right after
  *
- * Every step may be repeated; a run that was killed is carried on by the next one, or by reconcile.
+ * Every step may be repeated, and a run that was killed is carried on by the next one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -65,8 +65,9 @@ export async function erasePlace(
   const begun = await beginErasure(ports, place, requestedBy, now());
   const removed = new Removed();
   const erasing: JobErasing = { ports, erasure: begun.id, now, removed };
-  const ids = new Set<JobId>();
-  let { found: remaining, newest } = await takeStock(ports, place);
+  // Those of a run that was killed: their records may be gone and their files not.
+  const ids = await buriedJobs(ports, begun.id);
+  let { found: remaining, newest } = await takeStock(ports, place, ids);
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const until = new Date(Math.max(now().getTime(), newest?.getTime() ?? 0) + MARGIN_MS);
     await updateErasure(ports, begun.id, (erasure) => ({
@@ -97,13 +98,21 @@ export async function erasePlace(
   } satisfies ErasureCertificate);
 }
 
-/** Whether an erasure is to be looked after now: it was never finished, or a sweep is due. */
-export function isSweepDue({ status, sweep_at, erased_until }: Erasure, now: Date): boolean {
-  if (status === 'running') return now.getTime() - Date.parse(erased_until) > ABANDONED_MS;
+/** Whether a finished erasure is to be looked after. */
+export function isSweepDue({ sweep_at }: Erasure, now: Date): boolean {
   return sweep_at !== null && Date.parse(sweep_at) <= now.getTime();
 }
 
-/** Removes what belongs to an erasure and is there all the same. @returns what that was. */
+/** Begun, and not come to its end for so long that it was killed. */
+export function isAbandoned({ status, erased_until }: Erasure, now: Date): boolean {
+  return status === 'running' && now.getTime() - Date.parse(erased_until) > ABANDONED_MS;
+}
+
+/**
+ * Removes what belongs to a finished erasure and is there all the same. Uploads are not looked at: no process of the service writes
+ * them, and none need be able to delete them.
+ * @returns what that was.
+ */
 export async function sweepErasure(
   ports: Ports,
   erasure: Erasure,
@@ -113,21 +122,31 @@ export async function sweepErasure(
   const removed = new Removed();
   if (place === null) return removed;
   const erasing: JobErasing = { ports, erasure: id, now, removed };
-  const ids = new Set<JobId>();
-  for await (const job of allRecords(ports.erasedJobs, 'by_set', id)) ids.add(job.id);
-  await inParallel(ids, AT_ONCE, (jobId) => eraseJobData(jobId, erasing));
-  await eraseUntil(place, new Date(erased_until), erasing, ids);
+  await eraseRecords(place, new Date(erased_until), erasing, await buriedJobs(ports, id));
   await updateErasure(ports, id, (stored) => afterSweep(stored, removed, now()));
   return removed;
 }
 
-/** @param ids gets those of the jobs that were there. */
+async function buriedJobs({ erasedJobs }: Ports, erasure: string): Promise<Set<JobId>> {
+  const ids = new Set<JobId>();
+  for await (const { id } of allRecords(erasedJobs, 'by_set', erasure)) ids.add(id);
+  return ids;
+}
+
+/** @param ids of jobs that were erased before; gets those of the jobs that are there. */
 async function eraseUntil(place: ErasedPlace, until: Date, erasing: JobErasing, ids: Set<JobId>): Promise<void> {
   const { ports, removed } = erasing;
-  const isMeant = ({ uploaded_at }: { uploaded_at: string }) => Date.parse(uploaded_at) <= until.getTime();
   for await (const { key, size } of ports.buckets.uploads.erase(uploadsPrefix(place), { until })) {
     removed.add('uploads', key, size);
   }
+  await eraseRecords(place, until, erasing, ids);
+  await erasePendingMessages(ports, place, ids, removed);
+}
+
+async function eraseRecords(place: ErasedPlace, until: Date, erasing: JobErasing, ids: Set<JobId>): Promise<void> {
+  const { ports, removed } = erasing;
+  const isMeant = ({ uploaded_at }: { uploaded_at: string }) => Date.parse(uploaded_at) <= until.getTime();
+  await inParallel([...ids], AT_ONCE, (id) => eraseJobData(id, erasing));
   await inParallel(jobsOf(ports, place), AT_ONCE, async (record) => {
     if (!isMeant(record)) return;
     ids.add(record.job.id);
@@ -138,7 +157,6 @@ async function eraseUntil(place: ErasedPlace, until: Date, erasing: JobErasing, 
     await ports.consents.delete(consent.id);
     removed.add('consents', consent.id);
   });
-  await erasePendingMessages(ports, place, ids, removed);
   for (const { kind, name, bytes } of await ports.traces.erase(ids, uploadsPrefix(place))) {
     removed.add(kind, name, bytes);
   }
@@ -179,11 +197,12 @@ function endErasure(ports: Ports, id: string, removed: Removed, isComplete: bool
   });
 }
 
-/** One that was never finished is finished by it. Once the last sweep is done nobody need know the place any more. */
+/** Once the last sweep is done nobody need know the place any more. */
 function afterSweep(stored: Erasure, removed: Removed, now: Date): Erasure {
-  const finished_at = stored.finished_at ?? now.toISOString();
-  const counted = { ...stored, status: 'done' as const, finished_at, removed: sum(stored.removed, removed) };
-  const lastSweep = Date.parse(finished_at) + LAST_SWEEP_MS;
+  // Begun anew meanwhile: it is finished, and looked after, by whoever did.
+  if (stored.finished_at === null) return stored;
+  const counted = { ...stored, removed: sum(stored.removed, removed) };
+  const lastSweep = Date.parse(stored.finished_at) + LAST_SWEEP_MS;
   if (now.getTime() < lastSweep) return { ...counted, sweep_at: new Date(lastSweep).toISOString() };
   return { ...counted, sweep_at: null, place: null };
 }

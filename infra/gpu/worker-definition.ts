@@ -40,6 +40,8 @@ const TMP_SIZE = Size.gibibytes(4);
 /** Keys of the job table: a worker has no business with records of another kind. */
 const JOB_RECORDS = 'job#*';
 const ERASED_RECORDS = 'erased_job#*';
+/** The report says when it was recorded. */
+const CONSENT_RECORDS = 'consent#*';
 
 export class WorkerDefinition extends Construct {
   readonly jobDefinition: batch.EcsJobDefinition;
@@ -89,6 +91,7 @@ export class WorkerDefinition extends Construct {
     storage.allowObjects(jobRole, 'results', 'jobs/*', ['read', 'write', 'delete']);
     allowRecords(jobRole, storage, ['dynamodb:GetItem', 'dynamodb:PutItem'], JOB_RECORDS);
     allowRecords(jobRole, storage, ['dynamodb:GetItem'], ERASED_RECORDS);
+    allowRecords(jobRole, storage, ['dynamodb:GetItem'], CONSENT_RECORDS);
     webhooks.allowSend(jobRole);
   }
   private signingSecrets({ gpu }: Settings): Record<string, batch.Secret> {

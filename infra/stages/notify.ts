@@ -33,6 +33,7 @@ export class NotifyStage extends Construct {
 
     // What it may do. The links that it signs can do no more than itself.
     storage.allowRecords(this.handler);
+    storage.allowForgetting(this.handler, ['delivery']);
     storage.allowObjects(this.handler, 'results', 'jobs/*', ['read']);
     queues.webhooks.allowSendToDeadLetters(this.handler);
     secret.allowSign(this.handler);

@@ -3,7 +3,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Construct } from 'constructs';
-import { SWEEP_KEY, UPLOADS_PREFIX } from '../../contract/keys';
+import { EXPIRY_KEY, SWEEP_KEY, UPLOADS_PREFIX } from '../../contract/keys';
 import type { BatchAccess } from '../batch-access';
 import type { FlowQueues } from '../flow-queues';
 import { StageFunction, type StageSettings } from '../stage-function';
@@ -39,9 +39,11 @@ export class ReconcileStage extends Construct {
 
     // What it may do
     storage.allowObjects(this.handler, 'uploads', `${UPLOADS_PREFIX}*/job.json`, ['read']);
-    storage.allowObjects(this.handler, 'results', SWEEP_KEY, ['read', 'write']);
+    for (const key of [SWEEP_KEY, EXPIRY_KEY]) storage.allowObjects(this.handler, 'results', key, ['read', 'write']);
     storage.allowLedger(this.handler);
-    storage.allowRecords(this.handler, ['by_unsettled', 'by_set']);
+    storage.allowRecords(this.handler, ['by_unsettled', 'by_set', 'by_tenant', 'by_job', 'by_expiry']);
+    storage.allowForgetting(this.handler, ['job', 'delivery', 'consent']);
+    storage.allowRemovalOfResults(this.handler);
     for (const queue of [queues.intake, queues.jobs]) {
       queue.allowDepth(this.handler);
       queue.allowSend(this.handler);

@@ -36,6 +36,8 @@ export class ValidateStage extends Construct {
     storage.allowObjects(this.handler, 'models', '*/model_index.json', ['read']);
     storage.allowLedger(this.handler);
     storage.allowRecords(this.handler, ['by_set']);
+    // An upload that is erased while it is judged leaves no job.
+    storage.allowForgetting(this.handler, ['job', 'consent']);
     queues.jobs.allowSend(this.handler);
     queues.webhooks.allowSend(this.handler);
     batch.allowTerminate(this.handler);

@@ -193,6 +193,7 @@ describe('The workers on AWS Batch', () => {
       expect(ERASED_JOB_TABLE.kind).toBe('erased_job');
       const ifKind = (kind: string) => `if {"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${kind}#*"]}}`;
       expect(statementsOf(template, 'GpuWorkerJobRole')).toEqual([
+        `dynamodb:GetItem Storagetable ${ifKind('consent')}`,
         `dynamodb:GetItem Storagetable ${ifKind('erased_job')}`,
         `dynamodb:GetItem Storagetable ${ifKind('job')}`,
         `dynamodb:PutItem Storagetable ${ifKind('job')}`,
