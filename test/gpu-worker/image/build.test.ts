@@ -18,9 +18,11 @@ import { NATIVE_PACKAGES } from '../../../gpu-worker/image/native-packages';
 import { type RunningDeployment, startDeployment } from '../../../local/deployment';
 import { WorkerProcesses } from '../../../local/worker-process';
 import packageLock from '../../../package-lock.json';
+import { startEmulatedAws } from '../../emulators/aws-deployment';
 import { temporaryHome, until } from '../../local/home';
 import { writeRandomModel } from '../../random-model';
 import { manifest, writeReferenceSet } from '../../reference-set';
+import { WorkerHome } from '../worker-home';
 
 const REPOSITORY = path.resolve(__dirname, '../../..');
 const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
@@ -203,6 +205,21 @@ describe('in the place of the worker', () => {
     // The files name their jobs, so it is what was generated that is the same.
     expect(outputs[0]?.latents_sha256).toBe((await report(whole)).outputs[0]?.latents_sha256);
   });
+});
+
+test('on AWS it needs nothing but its own folder: a job from the buckets and the table of an emulator, back to them', async () => {
+  const aws = await startEmulatedAws();
+  const home = await WorkerHome.open(aws.deployment);
+  try {
+    const id = await home.addJob();
+    const { exit } = await home.spawn(id, { ...aws.env, NODE_PATH: '' }, () => {}, path.join(app, 'worker.js'));
+    expect(exit).toBe(0);
+    expect(await home.job(id)).toMatchObject({ status: 'succeeded', error: null });
+    expect(await home.results(id)).toEqual(expect.arrayContaining(['job.json', 'report.json', 'video.mp4']));
+  } finally {
+    await home.close();
+    await aws.stop();
+  }
 });
 
 /** Names of the packages in the app's node_modules. */
