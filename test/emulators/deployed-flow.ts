@@ -87,6 +87,8 @@ async function main(ministack: string): Promise<void> {
   shown('a deleted job.json canceled its job');
   await invokeReconcile();
   shown('reconcile found nothing lost, with what its role may do');
+  await eraseTenant(ports, made);
+  shown('erase left nothing of the tenant, old versions included, and reconcile agrees');
   await requireNoDeadLetters(ports);
   shown('no message was given up');
 }
@@ -208,6 +210,16 @@ async function invokeReconcile(): Promise<void> {
   assert.equal(FunctionError, undefined, JSON.stringify(report));
   const { announced, failures } = report.flow;
   assert.deepEqual({ announced, failures }, { announced: 0, failures: 0 });
+}
+
+async function eraseTenant(ports: Ports, { id }: JobRecord): Promise<void> {
+  const certificate = JSON.parse(await mv2id('--profile', PROFILE, 'erase', 'acme', '--yes', '--json'));
+  assert.equal(certificate.is_complete, true);
+  assert.equal(await ports.jobs.get(id), null);
+  for (const bucket of [ports.buckets.uploads, ports.buckets.results]) {
+    for await (const { key } of bucket.list('')) assert.match(key, /^service\//);
+  }
+  await invokeReconcile();
 }
 
 async function requireNoDeadLetters(ports: Ports): Promise<void> {

@@ -34,6 +34,7 @@ if ('reason' in ministack) {
       'Shown: a set without consent was rejected, and its webhook said so.',
       'Shown: a deleted job.json canceled its job.',
       'Shown: reconcile found nothing lost, with what its role may do.',
+      'Shown: erase left nothing of the tenant, old versions included, and reconcile agrees.',
       'Shown: no message was given up.',
     ]);
   }, 300_000);
