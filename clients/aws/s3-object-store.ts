@@ -149,8 +149,17 @@ export class S3ObjectStore implements ObjectStore {
     await this.client().send(new DeleteObjectCommand({ Bucket: this.bucket, Key: key }));
   }
 
+  /** A store that knows nothing of versions may answer with none: then its objects are listed. */
   async *listVersions(prefix: string): AsyncGenerator<ObjectVersion> {
-    for await (const page of this.versionPages(prefix)) yield* page;
+    let isEmpty = true;
+    for await (const page of this.versionPages(prefix)) {
+      if (page.length > 0) isEmpty = false;
+      yield* page;
+    }
+    if (!isEmpty) return;
+    for await (const { key, size, lastModified } of this.list(prefix)) {
+      yield { key, versionId: null, size, lastModified };
+    }
   }
 
   /** A page of a listing goes in one request. What then stands in a plain listing goes too: not every store knows versions. */

@@ -70,6 +70,26 @@ export function describeJobQueue(
       expect(groups).toEqual({ 'of anna': 'anna', 'of nobody': null });
     });
 
+    test('messages that match are deleted, the others are received as before', async () => {
+      await queue.send(bodies(25));
+      const isOdd = (body: string) => Number(/\d+/.exec(body)?.[0]) % 2 === 1;
+      const deleted = await harness.other.deleteMatching(isOdd, 1000);
+      expect(new Set(deleted).size).toBe(deleted.length);
+      const left = (await drain(queue)).map(({ body }) => body);
+      expect(left.filter(isOdd)).toEqual([]);
+      expect(left.length + deleted.length).toBe(25);
+      expect(deleted.length).toBeGreaterThan(0);
+    });
+
+    test('no more messages are looked at than allowed', async () => {
+      await queue.send(bodies(25));
+      const looked: string[] = [];
+      const look = (body: string) => looked.push(body) === 0;
+      expect(await queue.deleteMatching(look, 10)).toEqual([]);
+      expect(looked).toHaveLength(10);
+      expect(await drain(queue)).toHaveLength(25);
+    });
+
     test('an empty queue gives nothing, and sending nothing is nothing', async () => {
       await queue.send([]);
       await queue.delete([]);

@@ -244,6 +244,41 @@ export function describeObjectStore(
       await writer;
     });
 
+    test('what is erased is listed, and gone for every reader; the rest stays', async () => {
+      for (const key of ['sets/anna/1/a', 'sets/anna/1/b', 'sets/anna/12/c', 'sets/ben/1/d'])
+        await store.put(key, 'four');
+      await store.put('sets/anna/1/a', 'written again');
+      expect(await versionKeys(store, 'sets/anna/1/')).toEqual(['sets/anna/1/a', 'sets/anna/1/b']);
+      const erased: string[] = [];
+      for await (const { key, size } of harness.other.erase('sets/anna/1/')) {
+        erased.push(key);
+        expect(size).toBe(key === 'sets/anna/1/a' ? 13 : 4);
+      }
+      expect(erased.sort()).toEqual(['sets/anna/1/a', 'sets/anna/1/b']);
+      expect(await versionKeys(store, 'sets/')).toEqual(['sets/anna/12/c', 'sets/ben/1/d']);
+      expect(await store.get('sets/anna/1/a')).toBeNull();
+    });
+
+    test('what was written after a time is not erased up to it', async () => {
+      await store.put('a/1', 'x');
+      const times: Date[] = [];
+      for await (const listed of store.listVersions('a/')) times.push(listed.lastModified);
+      const lastModified = times[0]!;
+      const before = new Date(lastModified.getTime() - 1);
+      expect(await eraseAll(store, 'a/', before)).toEqual([]);
+      expect(await eraseAll(store, 'a/', lastModified)).toEqual(['a/1']);
+      expect(await eraseAll(store, 'a/', lastModified)).toEqual([]);
+    });
+
+    test('an erasure that is broken off has erased what it listed, and is taken up again', async () => {
+      for (let i = 0; i < 5; i++) await store.put(`a/${i}`, 'x');
+      for await (const _ of store.erase('a/')) break;
+      const rest = await keys(store, 'a/');
+      expect(rest.length).toBeLessThan(5);
+      await eraseAll(store, 'a/');
+      expect(await versionKeys(store, 'a/')).toEqual([]);
+    });
+
     testWith('key-below-a-key', 'a key may lie below another', async () => {
       await store.put('a', '1');
       await store.put('a/b', '2');
@@ -260,6 +295,18 @@ async function keys(store: ObjectStore, prefix: string, after?: string): Promise
   const found: string[] = [];
   for await (const { key } of store.list(prefix, { after })) found.push(key);
   return found;
+}
+
+async function versionKeys(store: ObjectStore, prefix: string): Promise<string[]> {
+  const found = new Set<string>();
+  for await (const { key } of store.listVersions(prefix)) found.add(key);
+  return [...found].sort();
+}
+
+async function eraseAll(store: ObjectStore, prefix: string, until?: Date): Promise<string[]> {
+  const erased: string[] = [];
+  for await (const { key } of store.erase(prefix, until && { until })) erased.push(key);
+  return erased;
 }
 
 /** Starts all of them at once. @returns what each got, null for those that met another version. */

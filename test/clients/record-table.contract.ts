@@ -58,6 +58,27 @@ export function describeRecordTable(name: string, open: () => Promise<RecordTabl
       expect((await cats.get('pet-1'))?.name).toBe('pet 1');
     });
 
+    test('what was deleted is gone from every index, for every reader, and its id is free', async () => {
+      await cats.insert(pet(1, { isHungry: true }));
+      await cats.insert(pet(2));
+      await otherCats.delete('pet-1');
+      expect(await cats.get('pet-1')).toBeNull();
+      expect(await ids(cats, 'by_owner', 'anna')).toEqual(['pet-2']);
+      expect(await ids(otherCats, 'by_hungry', 'hungry')).toEqual([]);
+      await cats.delete('pet-1');
+      // Who had read it before cannot bring it back.
+      expect(await otherCats.replace(pet(1))).toBeNull();
+      expect(await cats.insert(pet(1, { name: 'another' }))).toBe(true);
+    });
+
+    test('only the record of its own kind is deleted', async () => {
+      const dogs = harness.table(DOGS);
+      await cats.insert(pet(1));
+      await dogs.insert(pet(1));
+      await dogs.delete('pet-1');
+      expect((await cats.get('pet-1'))?.name).toBe('pet 1');
+    });
+
     test('kinds do not meet', async () => {
       const dogs = harness.table(DOGS);
       await cats.insert(pet(1));

@@ -2,6 +2,7 @@
  * The contract suites against ministack, which shows what the npm emulators cannot: conditional writes, groups, Secrets Manager,
  * and every service behind one endpoint. `npm run test:emulators` runs this file; see docs/emulators.md.
  */
+import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { S3ObjectStore } from '../../../clients/aws/s3-object-store';
 import { createDeployment } from '../../emulators/aws-deployment';
 import type { Emulator } from '../../emulators/emulator';
@@ -29,6 +30,34 @@ describeRecordTable('ministack', () => openRecordTable(emulator));
 describeJobQueue('ministack', () => openJobQueue(emulator), { without: ['fair-groups'] });
 describeWebhookSecrets('ministack', () => openWebhookSecrets(emulator));
 describeAwsPorts('ministack', () => createDeployment(emulator));
+
+test('a bucket that keeps versions forgets all of them, and what marks them as deleted', async () => {
+  const { clients, name, close } = connect(emulator);
+  await createBucket(clients, name);
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  await clients.s3().send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }));
+  const store = new S3ObjectStore(clients.s3, name);
+  for (const body of ['one', 'two', 'three']) await store.put('sets/anna/1/a', body);
+  await store.put('sets/anna/1/deleted', 'x');
+  await store.delete('sets/anna/1/deleted');
+  await store.put('sets/anna/2/b', 'kept');
+  const erased: string[] = [];
+  for await (const { key, versionId, size } of store.erase('sets/anna/1/')) {
+    expect(versionId).not.toBeNull();
+    erased.push(`${key} ${size}`);
+  }
+  expect(erased.sort()).toEqual([
+    'sets/anna/1/a 3',
+    'sets/anna/1/a 3',
+    'sets/anna/1/a 5',
+    'sets/anna/1/deleted 0',
+    'sets/anna/1/deleted 1',
+  ]);
+  const left: string[] = [];
+  for await (const { key } of store.listVersions('')) left.push(key);
+  expect(left).toEqual(['sets/anna/2/b']);
+  await close();
+});
 
 test('a link serves only what was signed, and only until it expires', async () => {
   const { clients, name, close } = connect(emulator);

@@ -1,4 +1,6 @@
+import { CONSENT_TABLE } from '../../../clients/consent-table';
 import { DELIVERY_TABLE, ENDPOINT_TABLE } from '../../../clients/delivery-table';
+import { ERASED_JOB_TABLE, ERASURE_TABLE } from '../../../clients/erasure-table';
 import { JOB_TABLE } from '../../../clients/job-table';
 import { parseDeployment } from '../../../contract/deployment';
 import { TABLE_INDEXES } from '../../../contract/table';
@@ -15,7 +17,9 @@ afterAll(() => emulators.stop());
 describeAwsPorts('npm emulators', () => createDeployment(emulators));
 
 test('the table has an index for everything that is looked up, and no other', () => {
-  const names = [JOB_TABLE, DELIVERY_TABLE, ENDPOINT_TABLE].flatMap(({ indexes }) => Object.keys(indexes));
+  const names = [JOB_TABLE, DELIVERY_TABLE, ENDPOINT_TABLE, CONSENT_TABLE, ERASURE_TABLE, ERASED_JOB_TABLE].flatMap(
+    ({ indexes }) => Object.keys(indexes),
+  );
   expect([...new Set(names)].sort()).toEqual([...TABLE_INDEXES].sort());
 });
 
