@@ -16,6 +16,8 @@ interface Package {
 /** What the worker loads on AWS. A deployment in a folder needs lmdb too, which is not one of them. */
 export const NATIVE_PACKAGES: readonly string[] = ['onnxruntime-node', 'sharp', '@napi-rs/webcodecs'];
 
+/** What the worker loads where a setting asks for it, and where it is installed: see ../provenance/content-credentials.ts. */
+const OPTIONAL_PACKAGES: readonly string[] = ['@contentauth/c2pa-wasm'];
 /** Dependencies that only an installation script uses. */
 const FOR_INSTALLING: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-node': ['adm-zip', 'global-agent'],
@@ -30,7 +32,7 @@ const RUNTIME_BINARIES = /^onnxruntime-node\/bin\/napi-v6\/([^/]+)(?:\/([^/]+))?
  */
 export function copyNativePackages(modules: string, folder: string): Readonly<Record<string, string>> {
   const versions: Record<string, string> = {};
-  const open = [...NATIVE_PACKAGES];
+  const open = [...NATIVE_PACKAGES, ...OPTIONAL_PACKAGES.filter((name) => readPackage(modules, name) !== null)];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (versions[name] !== undefined) continue;
     const found = readPackage(modules, name);
