@@ -1,9 +1,10 @@
 /** The `mv2id` command: arguments in, exit code out. What a command does stands in the file of its name. */
 import { Command, CommanderError, Option } from 'commander';
 import * as limits from '../contract/limits';
+import { DTYPES } from './dtypes';
 import { EXIT_USAGE, endingOf } from './exit-code';
 import { type GenerateOptions, runGenerate } from './generate';
-import { type InspectOptions, runInspect } from './inspect';
+import { addModelCommands } from './model-commands';
 import type { ProfileOptions } from './profile';
 import { addProfileCommands } from './profile-commands';
 import { PROVIDERS } from './providers';
@@ -12,8 +13,6 @@ import { addServiceCommands } from './service-commands';
 import type { Streams } from './streams';
 import { addWebhookCommands } from './webhooks';
 import { MAX_THREADS, wholeNumber } from './whole-number';
-
-const DTYPES = ['float32', 'float16', 'bfloat16'];
 
 /** Runs one command line (without node and script) and returns its exit code. */
 export async function runCommand(args: readonly string[], streams: Streams): Promise<number> {
@@ -60,18 +59,7 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
     .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES))
     .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, MAX_THREADS))
     .action((setFolder: string, options: GenerateOptions) => runGenerate(setFolder, options, streams));
-  program
-    .command('model')
-    .description('About model directories.')
-    .command('inspect')
-    .description('What a model directory holds, the memory it needs, and whether it can be used; loads no weights.')
-    .argument('<dir>')
-    .option('--width <n>', 'for the memory', wholeNumber('--width', limits.MIN_SIDE, limits.MAX_SIDE))
-    .option('--height <n>', 'for the memory', wholeNumber('--height', limits.MIN_SIDE, limits.MAX_SIDE))
-    .option('--frames <n>', 'for the memory', wholeNumber('--frames', limits.MIN_NUM_FRAMES, limits.MAX_NUM_FRAMES))
-    .option('--references <n>', 'for the memory', wholeNumber('--references', 1, limits.MAX_REFERENCE_IMAGES))
-    .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES).default('float32'))
-    .action(async (dir: string, options: InspectOptions) => setExitCode(await runInspect(dir, options, streams)));
+  addModelCommands(program, streams, setExitCode);
   addServiceCommands(program, streams, setExitCode);
   addProfileCommands(program, streams);
   addWebhookCommands(program, {

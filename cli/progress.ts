@@ -2,12 +2,15 @@
  * How far a generation is: one line that rewrites itself on a terminal, plain lines at every tenth where there is none (a log
  * file, a pipe).
  */
+import { byteText } from '../gpu-worker/memory';
 
 export interface Progress {
   /** A stage begins: "Denoising". */
   begin(label: string): void;
   /** `done` of `total` of what the stage counts: "step". */
   update(done: number, total: number, unit: string): void;
+  /** `done` of `total` bytes. @param atBegin of those the ones that were there before: they say nothing about the rate. */
+  updateBytes(done: number, total: number, atBegin?: number): void;
   /** A line of its own, above the bar. */
   note(line: string): void;
   /** Nothing more comes; leaves no half line behind. */
@@ -41,6 +44,12 @@ export function createProgress(output: ProgressOutput, now = () => performance.n
     openLine = text.slice(0, (output.columns ?? 80) - 1);
     output.write(`${ERASE_LINE}${openLine}`);
   };
+  const show = (share: number, rest: string) => {
+    const reached = Math.floor(10 * share);
+    if (isTerminal) rewriteLine(`${label} ${bar(share)} ${rest}`);
+    else if (reached > tenth) output.write(`${label} ${rest}\n`);
+    tenth = reached;
+  };
   return {
     begin(next) {
       closeLine();
@@ -52,13 +61,14 @@ export function createProgress(output: ProgressOutput, now = () => performance.n
     },
     update(done, total, unit) {
       const secondsPerUnit = (now() - startedAt) / done;
-      const rest = `${done}/${total}  ${seconds(secondsPerUnit)} a ${unit}  ETA ${seconds(secondsPerUnit * (total - done))}`;
-      if (isTerminal) {
-        rewriteLine(`${label} ${bar(done / total)} ${rest}`);
-      } else if (Math.floor((10 * done) / total) > tenth) {
-        output.write(`${label} ${rest}\n`);
-      }
-      tenth = Math.floor((10 * done) / total);
+      const left = seconds(secondsPerUnit * (total - done));
+      show(done / total, `${done}/${total}  ${seconds(secondsPerUnit)} a ${unit}  ETA ${left}`);
+    },
+    updateBytes(done, total, atBegin = 0) {
+      const bytesPerSecond = (done - atBegin) / Math.max(now() - startedAt, 1e-3);
+      const rate =
+        bytesPerSecond > 0 ? `  ${byteText(bytesPerSecond)}/s  ETA ${seconds((total - done) / bytesPerSecond)}` : '';
+      show(total === 0 ? 1 : done / total, `${byteText(done)} of ${byteText(total)}${rate}`);
     },
     note(line) {
       output.write(openLine === undefined ? `${line}\n` : `${ERASE_LINE}${line}\n${openLine}`);

@@ -12,7 +12,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ObjectStore } from '../clients/object-store';
-import { modelKey } from '../contract/keys';
+import { MODEL_HASHES_FILE_NAME, MODEL_INDEX_FILE_NAME, modelKey } from '../contract/keys';
 import { ModelError } from './errors';
 import { sha256OfFile } from './file-hash';
 import { modelHash } from './model-hash';
@@ -38,8 +38,6 @@ interface ListedFile {
   readonly etag: string;
 }
 
-/** `{"<path>": "<sha256>"}` of every other file, where whoever made the model wrote one. */
-const HASHES_FILE_NAME = 'sha256.json';
 /** Written last into a directory; what it does not describe is not used. */
 const MARKER_FILE_NAME = '.mv2id-model.json';
 const PARTIAL = '.partial-';
@@ -99,6 +97,10 @@ async function listFiles({ bucket, model }: ModelRequest): Promise<ListedFile[]>
     files.push({ path: requireInside(model, key.slice(prefix.length)), key, size, etag });
   }
   if (files.length === 0) throw new ModelError(`model must be one in the models bucket, got ${JSON.stringify(model)}.`);
+  // Else it is being brought, and some of its files may be another model's still.
+  if (!files.some((file) => file.path === MODEL_INDEX_FILE_NAME)) {
+    throw new ModelError(`${model} must be whole in the models bucket, got no ${MODEL_INDEX_FILE_NAME}.`);
+  }
   return files;
 }
 
@@ -180,15 +182,15 @@ async function download(
 
 /** @throws ModelError for a file that is not the one that sha256.json means; nothing is checked where there is none. */
 async function requireHashes(model: string, folder: string, entries: Marker['files']): Promise<void> {
-  if (!entries.some((entry) => entry.path === HASHES_FILE_NAME)) return;
-  const text = await readFile(path.join(folder, HASHES_FILE_NAME), 'utf8');
+  if (!entries.some((entry) => entry.path === MODEL_HASHES_FILE_NAME)) return;
+  const text = await readFile(path.join(folder, MODEL_HASHES_FILE_NAME), 'utf8');
   const hashes = HashesSchema.safeParse(parseJson(text));
-  if (!hashes.success) throw new ModelError(`${model}/${HASHES_FILE_NAME} must map paths to SHA-256 hashes.`);
+  if (!hashes.success) throw new ModelError(`${model}/${MODEL_HASHES_FILE_NAME} must map paths to SHA-256 hashes.`);
   const found = new Map(entries.map((entry) => [entry.path, entry.sha256]));
-  found.delete(HASHES_FILE_NAME);
+  found.delete(MODEL_HASHES_FILE_NAME);
   for (const file of new Set([...Object.keys(hashes.data), ...found.keys()])) {
     const expected = hashes.data[file];
-    if (expected === undefined) throw new ModelError(`${model}/${file} must be named in ${HASHES_FILE_NAME}.`);
+    if (expected === undefined) throw new ModelError(`${model}/${file} must be named in ${MODEL_HASHES_FILE_NAME}.`);
     const got = found.get(file) ?? 'no such file';
     if (got !== expected) throw new ModelError(`${model}/${file} must have the SHA-256 ${expected}, got ${got}.`);
   }

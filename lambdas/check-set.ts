@@ -7,7 +7,7 @@ import { type ObjectStore, ObjectTooLarge } from '../clients/object-store';
 import type { Ports } from '../clients/ports';
 import { type FieldError, fieldError } from '../contract/field-error';
 import type { JobRecord } from '../contract/job-record';
-import { modelKey, uploadKey } from '../contract/keys';
+import { MODEL_INDEX_FILE_NAME, modelKey, uploadKey } from '../contract/keys';
 import { MAX_IMAGE_BYTES } from '../contract/limits';
 import type { Manifest, ReferenceImage } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
@@ -20,12 +20,9 @@ export interface Place {
 
 type FrozenImage = JobRecord['images'][number];
 
-/** Every diffusers-layout directory has it. */
-const MODEL_INDEX = 'model_index.json';
-
 /** @throws JobRejected `invalid_model` when the bucket has no such model. */
 export async function requireModel(model: string, models: ObjectStore): Promise<void> {
-  if (await models.head(modelKey(model, MODEL_INDEX))) return;
+  if (await models.head(modelKey(model, MODEL_INDEX_FILE_NAME))) return;
   throw new JobRejected('invalid_model', [fieldError('model', 'the id of a model in the models bucket', model)]);
 }
 

@@ -1,10 +1,10 @@
 /** `mv2id model inspect`: prints what a model directory holds, what it needs, and every reason why it cannot be used. */
-import { byteText } from '../gpu-worker/memory';
-import { type ComponentReport, inspectModel, type ModelReport } from '../gpu-worker/model/inspect';
-import { modelGrid } from '../gpu-worker/model/open-model';
-import type { FloatDType } from '../gpu-worker/onnx/graph';
-import { EXIT_USAGE } from './exit-code';
-import type { Streams } from './streams';
+import { byteText } from '../../gpu-worker/memory';
+import { type ComponentReport, inspectModel, type ModelReport } from '../../gpu-worker/model/inspect';
+import { modelGrid } from '../../gpu-worker/model/open-model';
+import type { FloatDType } from '../../gpu-worker/onnx/graph';
+import { EXIT_USAGE } from '../exit-code';
+import type { Streams } from '../streams';
 
 export interface InspectOptions {
   readonly width?: number;
