@@ -8,9 +8,7 @@ import sharp from 'sharp';
 import type { z } from 'zod';
 import { JobLedger } from '../../clients/job-ledger';
 import type { JobQueue } from '../../clients/job-queue';
-import type { JobTable } from '../../clients/job-table';
 import { type LocalPorts, openLocalPorts } from '../../clients/local/local-ports';
-import type { ObjectStore } from '../../clients/object-store';
 import type { Ports } from '../../clients/ports';
 import {
   type BatchEvent,
@@ -79,7 +77,7 @@ export function withPorts<C extends StageContext>(context: C, ports: Partial<Por
 }
 
 /** A queue, bucket or table whose methods are partly replaced. */
-export function overriding<T extends ObjectStore | JobQueue | JobTable>(port: T, methods: Partial<T>): T {
+export function overriding<T extends object>(port: T, methods: Partial<T>): T {
   return new Proxy(port, {
     get(target, name) {
       const replaced = methods[name as keyof T];
