@@ -11,6 +11,7 @@ import { PROVIDERS } from './providers';
 import { withService } from './service';
 import { addServiceCommands } from './service-commands';
 import type { Streams } from './streams';
+import { addTrainCommands } from './train-commands';
 import { addWebhookCommands } from './webhooks';
 import { MAX_THREADS, wholeNumber } from './whole-number';
 
@@ -62,6 +63,7 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
   addModelCommands(program, streams, setExitCode);
   addServiceCommands(program, streams, setExitCode);
   addProfileCommands(program, streams);
+  addTrainCommands(program, streams);
   addWebhookCommands(program, {
     streams,
     withPorts: (run) => withService(program.opts<ProfileOptions>(), ({ ports }) => run(ports)),
