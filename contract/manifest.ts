@@ -18,9 +18,11 @@ export const MANIFEST_FILE_NAME = 'job.json';
 export const VIEWS = ['front', 'left_45', 'left_profile', 'right_45', 'right_profile', 'up', 'down', 'back'] as const;
 
 /** A plain file name of an image: no folder, no leading dot, no control character. */
-const FILE_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._()@+=,-]*\.(png|jpe?g|webp)$/iu;
+const FILE_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._()@+=,-]*\.([pP][nN][gG]|[jJ][pP][eE]?[gG]|[wW][eE][bB][pP])$/u;
 const MODEL_ID = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
+/** The parser of URLs would forgive a missing slash, spaces and line breaks. */
+const HTTPS = /^[hH][tT][tT][pP][sS]:\/\//;
 /** As the parser of URLs writes them. */
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
@@ -77,6 +79,7 @@ export const ManifestSchema = z.strictObject({
     .optional()
     .meta({
       rule: `an https address without user name or fragment, of at most ${limits.MAX_WEBHOOK_URL_LENGTH} characters`,
+      pattern: HTTPS.source,
     }),
   webhook_events_filter: z.array(z.enum(JOB_EVENT_TYPES)).max(JOB_EVENT_TYPES.length).optional(),
   policy: z
@@ -218,7 +221,7 @@ function repeatedFiles(manifest: Manifest): FieldError[] {
   });
 }
 
-function text(minLength: number, maxLength: number) {
+function text(minLength: 0 | 1, maxLength: number) {
   return z
     .string()
     .refine((value) => value.trim().length >= minLength && value.length <= maxLength)
@@ -227,6 +230,9 @@ function text(minLength: number, maxLength: number) {
         minLength === 0
           ? `a text of at most ${maxLength} characters`
           : `a text of ${minLength} to ${maxLength} characters`,
+      // For JSON Schema, which cannot read the check above. It counts an emoji as one character, where we count two.
+      maxLength,
+      ...(minLength > 0 && { pattern: '\\S' }),
     });
 }
 
@@ -248,8 +254,7 @@ function guidanceScale() {
 }
 
 function isWebhookUrl(value: string): boolean {
-  const url = plainUrl(value);
-  return url?.protocol === 'https:';
+  return HTTPS.test(value) && plainUrl(value) !== null;
 }
 
 function isLoopbackUrl(value: string): boolean {

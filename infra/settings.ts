@@ -99,6 +99,7 @@ const RetentionSchema = z
     results_days: wholeNumber(MIN_RETENTION_DAYS, MAX_RETENTION_DAYS).default(90),
     /** What was overwritten or deleted. */
     old_versions_days: wholeNumber(1, 365).default(7),
+    /** Of functions, workers, the network and who read the buckets; CloudWatch knows these spans alone. */
     logs_days: z
       .literal([
         1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -129,6 +130,7 @@ const OperationsSchema = z
       .url({ protocol: /^https$/ })
       .optional()
       .meta({ rule: 'an https address' }),
+    /** One page in CloudWatch that reads as the flow. */
     dashboard: z.boolean().default(true),
   })
   .prefault({});
@@ -137,14 +139,18 @@ const TrainingSchema = z
   .strictObject({
     /** A job queue of its own for `mv2id train submit`; nothing runs, and nothing costs, until something is submitted. */
     enabled: z.boolean().default(false),
+    /** Of every node. */
     instance_type: InstanceType.default('p5.48xlarge'),
+    /** One process each. */
     gpus_per_node: wholeNumber(1, 16).default(8),
     /** More than one: AWS Batch runs multi-node jobs on On-Demand capacity only. */
     max_nodes: wholeNumber(1, 64).default(1),
+    /** Of a node, like its memory: a little less than the instance has, whose system needs some. */
     vcpus: wholeNumber(1, 192).default(180),
     memory_gib: wholeNumber(2, 2000).default(1900),
     /** Elastic Fabric Adapter, where the instance type has it. */
     efa: z.boolean().default(false),
+    /** An image in a registry, by digest, in place of building training/Dockerfile while deploying. */
     image: GpuSchema.unwrap().shape.image,
   })
   .prefault({});
@@ -159,7 +165,11 @@ export const SettingsSchema = z.strictObject({
   network: NetworkSchema,
   gpu: GpuSchema,
   lambda: z
-    .strictObject({ architecture: z.enum(['arm64', 'x86_64']).default('arm64'), concurrency: ConcurrencySchema })
+    .strictObject({
+      /** `arm64` costs a fifth less. */
+      architecture: z.enum(['arm64', 'x86_64']).default('arm64'),
+      concurrency: ConcurrencySchema,
+    })
     .prefault({}),
   /** A key of our own (a dollar a month) in place of those that AWS keeps. */
   encryption: z.enum(['aws_managed', 'customer_managed']).default('aws_managed'),
