@@ -142,6 +142,7 @@ class JobRun {
 
     // 1 Claim the job
     const claimant = { batchJobId, ...place, ...(batchAttempt !== undefined && { batchAttempt }), now: this.now() };
+    if (await ports.erasedJobs.get(jobId)) throw new Superseded(`${jobId} was erased.`);
     const attempt = await Attempt.claim(ledger, jobId, claimant);
     this.attempt = attempt;
     this.requireRunning();

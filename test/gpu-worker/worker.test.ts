@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ObjectStore } from '../../clients/object-store';
+import { erasePlace } from '../../clients/erase/erasure';
+import type { ObjectStore, ObjectStore } from '../../clients/object-store';
 import type { JobId } from '../../contract/job';
 import { checkpointKey, modelKey, resultKey, uploadKey } from '../../contract/keys';
 import type { WorkerOptions } from '../../gpu-worker/worker';
@@ -291,6 +292,40 @@ test('a job that is canceled while it runs stops, and stays canceled', async () 
   expect(exit).toBe(0);
   expect((await home.job(id)).status).toBe('canceled');
   expect(await home.results(id)).toEqual(['job.json']);
+});
+
+test.each(['video.mp4', 'report.html', 'checkpoint/state.mv2id'])(
+  'a job that is erased while its %s is written leaves nothing',
+  async (file) => {
+    const id = await home.addJob({ input: { steps: 6 } });
+    const { tenant, set } = await home.job(id);
+    const { results } = home.ports.buckets;
+    let isErased = false;
+    const erasing: ObjectStore = Object.assign(Object.create(results) as ObjectStore, {
+      put: async (...[key, ...rest]: Parameters<ObjectStore['put']>) => {
+        if (key === resultKey(id, file) && !isErased) {
+          isErased = true;
+          const request = { place: { tenant, set }, requestedBy: 'a test', deployment: 'local' } as const;
+          expect((await erasePlace(home.ports, request, { wait: async () => {} })).is_complete).toBe(true);
+        }
+        return results.put(key, ...rest);
+      },
+    });
+    const ports = { ...home.ports, buckets: { ...home.ports.buckets, results: erasing } };
+    const { exit } = await home.run(id, { ports, checkpointSeconds: 0 });
+    expect([exit, isErased]).toEqual([0, true]);
+    expect(await home.results(id)).toEqual([]);
+    expect(await home.ports.jobs.get(id)).toBeNull();
+  },
+);
+
+test('a worker that comes for a job that was erased leaves it alone', async () => {
+  const id = await home.addJob();
+  const { tenant, set } = await home.job(id);
+  const request = { place: { tenant, set }, requestedBy: 'a test', deployment: 'local' } as const;
+  await erasePlace(home.ports, request, { wait: async () => {} });
+  expect((await home.run(id)).exit).toBe(0);
+  expect(await home.results(id)).toEqual([]);
 });
 
 test('a stop of a job that is canceled leaves no checkpoint', async () => {

@@ -59,6 +59,79 @@ async function submitted(job: unknown = manifest()): Promise<JobRecord> {
   return record!;
 }
 
+describe('the consent of a set that is taken', () => {
+  const UPLOADER = { requester: '123456789012', 'source-ip-address': '198.51.100.7' };
+  const createdBy = (uploader: Partial<typeof UPLOADER>) => {
+    const event = uploadEvent('Object Created', context.now());
+    return validate(stageMessage({ ...event, detail: { ...event.detail, ...uploader } }), context);
+  };
+
+  test('is recorded: whose, by whom, when, and of which manifest', async () => {
+    await uploadImages(context);
+    const bytes = await uploadManifest(context);
+    await createdBy(UPLOADER);
+    const { job, uploaded_at } = await onlyJob();
+    expect(await context.ports.consents.get(job.id)).toEqual({
+      id: job.id,
+      version: 1,
+      tenant: 'acme',
+      set: 'ada',
+      subject: 'Test',
+      reference: 'drawn by a test',
+      manifest_sha256: createHash('sha256').update(bytes).digest('hex'),
+      uploaded_by: { requester: '123456789012', source_ip: '198.51.100.7' },
+      uploaded_at,
+      recorded_at: context.now().toISOString(),
+    });
+  });
+
+  test('stands before the job does', async () => {
+    await uploadImages(context);
+    await uploadManifest(context);
+    const seen: number[] = [];
+    const jobs = overriding(context.ports.jobs, {
+      insert: async (record) => {
+        seen.push((await context.ports.consents.query('by_set', 'acme/ada')).records.length);
+        return context.ports.jobs.insert(record);
+      },
+    });
+    await validate(stageMessage(uploadEvent('Object Created', context.now())), withPorts(context, { jobs }));
+    expect(seen).toEqual([1]);
+  });
+
+  test('is recorded once, as it was first told, also when nobody tells the uploader', async () => {
+    await uploadImages(context);
+    await uploadManifest(context);
+    await createdBy({});
+    context.clock.move(60);
+    await createdBy(UPLOADER);
+    const { records } = await context.ports.consents.query('by_tenant', 'acme');
+    expect(records).toMatchObject([{ version: 1, uploaded_by: { requester: null, source_ip: null } }]);
+  });
+
+  test('is not recorded of a set that is rejected', async () => {
+    await submitted({ ...manifest(), model: 'unknown' });
+    expect((await onlyJob()).job.status).toBe('rejected');
+    expect((await context.ports.consents.query('by_tenant', 'acme')).records).toEqual([]);
+  });
+
+  test.each([
+    ['is missing', undefined, 'reference_set.consent must be'],
+    [
+      'is not confirmed',
+      { confirmed: false, reference: 'form 1' },
+      'reference_set.consent.confirmed must be true (the subject agreed to this use of the photos), got false.',
+    ],
+    ['names no form', { confirmed: true }, 'reference_set.consent.reference must be'],
+  ])('that %s rejects the set', async (_what, consent, message) => {
+    const { reference_set, ...rest } = manifest();
+    await submitted({ ...rest, reference_set: { ...reference_set, consent } });
+    const { job } = await onlyJob();
+    expect(job).toMatchObject({ status: 'rejected', error: { code: 'invalid_manifest' } });
+    expect(job.error?.message).toContain(message);
+  });
+});
+
 async function move(record: JobRecord, ...states: JobState[]): Promise<void> {
   for (const status of states) await context.ledger.change(record.job.id, () => ({ status }));
 }
