@@ -37,13 +37,13 @@ const NetworkSchema = z
 
 const GpuSchema = z
   .strictObject({
-    /** Each with one GPU at least. Batch takes the cheapest a vCPU that there is. */
+    /** Each with one GPU at least. Of several sizes Batch takes the one that is cheapest a vCPU, which is dearest a GPU: docs/cost.md. */
     instance_types: z
       .array(InstanceType)
       .min(1)
       .max(20)
       .refine((types) => new Set(types).size === types.length)
-      .default(['g6e.2xlarge', 'g6e.xlarge', 'g6e.4xlarge'])
+      .default(['g6e.2xlarge'])
       .meta({ rule: 'a list of 1 to 20 different EC2 instance types' }),
     /** In this order; without `on_demand` a job waits until Spot has capacity. */
     capacity: z

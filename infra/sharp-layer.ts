@@ -1,6 +1,7 @@
 /**
- * sharp with its native library, for the platform that Lambda runs on, which is seldom that of the machine that deploys. npm fetches
- * it once into out/, by the lockfile beside the manifest in infra/sharp-layer/; after that no synthesis needs the network.
+ * sharp with its native library, for the platform that Lambda runs on, which is seldom that of the machine that deploys. Where it is,
+ * the packages are here already. Otherwise npm fetches them once into out/, by the lockfile in infra/sharp-layer/; after that no
+ * synthesis needs the network.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -20,7 +21,7 @@ export interface SharpLayerProps {
 const ROOT = path.resolve(__dirname, '..');
 const MANIFEST_FOLDER = path.join(__dirname, 'sharp-layer');
 const MANIFEST_FILES = ['package.json', 'package-lock.json', '.npmrc'];
-const INSTALLED_FOLDER = path.join(ROOT, 'out', 'sharp-layer');
+const FETCHED_FOLDER = path.join(ROOT, 'out', 'sharp-layer');
 /** Node's names of processors. */
 const CPU: Record<Architecture, string> = { arm64: 'arm64', x86_64: 'x64' };
 /** Where Lambda's runtime looks for packages in a layer. */
@@ -48,28 +49,78 @@ class InstalledSharp implements ILocalBundling {
   constructor(private readonly architecture: Architecture) {}
 
   tryBundle(outputFolder: string): boolean {
-    cpSync(installedSharp(this.architecture), outputFolder, { recursive: true });
+    const installed = ownSharp(this.architecture) ?? fetchedSharp(this.architecture);
+    for (const [name, folder] of installed) {
+      cpSync(folder, path.join(outputFolder, FOLDER_IN_LAYER, 'node_modules', name), { recursive: true });
+    }
     return true;
   }
 }
 
+/** Name of each package of the layer -> the folder that it lies in. */
+type Packages = ReadonlyMap<string, string>;
+
 /**
- * The layer's folder, fetched unless it is there.
- * @throws Error when npm cannot fetch it.
+ * The layer's packages as this machine has them for itself.
+ * @param nodeModules of the repository.
+ * @returns null when it is another machine than Lambda's, or has other versions.
  */
-export function installedSharp(architecture: Architecture): string {
-  const installed = path.join(INSTALLED_FOLDER, `${architecture}-${contentHash(architecture).slice(0, 16)}`);
-  if (existsSync(installed)) return installed;
-  mkdirSync(INSTALLED_FOLDER, { recursive: true });
-  // Put into its place as a whole: an installation that is broken off leaves nothing that looks complete.
-  const staging = mkdtempSync(path.join(INSTALLED_FOLDER, 'staging-'));
-  try {
-    npmCi(path.join(staging, FOLDER_IN_LAYER), architecture);
-    renameSync(staging, installed);
-  } finally {
-    rmSync(staging, { recursive: true, force: true });
+export function ownSharp(architecture: Architecture, nodeModules = path.join(ROOT, 'node_modules')): Packages | null {
+  const packages = packagesOf(architecture);
+  const isHere = ({ name, version }: Package) => {
+    const file = path.join(nodeModules, name, 'package.json');
+    return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).version === version;
+  };
+  return packages.every(isHere) ? foldersIn(nodeModules, packages) : null;
+}
+
+/**
+ * The layer's packages from npm, which is asked unless they are there.
+ * @param home folder that keeps them.
+ * @throws Error when npm cannot fetch them.
+ */
+export function fetchedSharp(architecture: Architecture, home = FETCHED_FOLDER): Packages {
+  const fetched = path.join(home, `${architecture}-${contentHash(architecture).slice(0, 16)}`);
+  if (!existsSync(fetched)) {
+    mkdirSync(home, { recursive: true });
+    // Put into its place as a whole: what is broken off leaves nothing that looks complete.
+    const staging = mkdtempSync(path.join(home, 'staging-'));
+    try {
+      npmCi(staging, architecture);
+      renameSync(staging, fetched);
+    } finally {
+      rmSync(staging, { recursive: true, force: true });
+    }
   }
-  return installed;
+  return foldersIn(path.join(fetched, 'node_modules'), packagesOf(architecture));
+}
+
+interface Package {
+  readonly name: string;
+  readonly version: string;
+}
+
+interface LockedPackage {
+  readonly version: string;
+  readonly optional?: boolean;
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+  readonly libc?: readonly string[];
+}
+
+/** What the lockfile has for Lambda's platform. */
+function packagesOf(architecture: Architecture): Package[] {
+  const lockfile = JSON.parse(readFileSync(path.join(MANIFEST_FOLDER, 'package-lock.json'), 'utf8'));
+  const locked: [string, LockedPackage][] = Object.entries(lockfile.packages);
+  const isPart = ({ optional = false, os, cpu, libc }: LockedPackage) =>
+    !optional || (os?.includes('linux') && cpu?.includes(CPU[architecture]) && libc?.includes('glibc'));
+  return locked
+    .filter(([place, entry]) => place !== '' && isPart(entry))
+    .map(([place, { version }]) => ({ name: place.replace(/^node_modules\//, ''), version }));
+}
+
+function foldersIn(nodeModules: string, packages: readonly Package[]): Packages {
+  return new Map(packages.map(({ name }) => [name, path.join(nodeModules, name)]));
 }
 
 function npmCi(folder: string, architecture: Architecture): void {

@@ -8,7 +8,14 @@ import { Construct } from 'constructs';
 import type { BucketName } from '../contract/deployment';
 import { JOB_FILE_NAME, UPLOADS_PREFIX } from '../contract/keys';
 import { MAX_RETENTION_DAYS } from '../contract/limits';
-import { TABLE_INDEXES, TABLE_KEY, TABLE_SORT_KEY, TABLE_TTL_ATTRIBUTE, type TableIndex } from '../contract/table';
+import {
+  type RecordKind,
+  TABLE_INDEXES,
+  TABLE_KEY,
+  TABLE_SORT_KEY,
+  TABLE_TTL_ATTRIBUTE,
+  type TableIndex,
+} from '../contract/table';
 import { acknowledge } from './acknowledge';
 import { allow } from './allow';
 import type { Settings } from './settings';
@@ -19,18 +26,23 @@ export interface StorageProps {
   readonly key?: kms.IKey;
 }
 
-/** What somebody may do with objects. */
-export type ObjectAccess = 'read' | 'write' | 'delete';
+/** What somebody may do with objects or records. */
+export type Access = 'read' | 'write' | 'delete';
 
-const ACTION_OF_ACCESS: Record<ObjectAccess, string> = {
+const OBJECT_ACTION: Record<Access, string> = {
   read: 's3:GetObject',
   write: 's3:PutObject',
   delete: 's3:DeleteObject',
 };
+const RECORD_ACTION: Record<Access, string> = {
+  read: 'dynamodb:GetItem',
+  write: 'dynamodb:PutItem',
+  delete: 'dynamodb:DeleteItem',
+};
 
 const RESULTS_PREFIX = 'jobs/';
 /** Reconcile deletes the results of each job in its own time; this rule is for what it does not know of any more. */
-const RESULTS_BACKSTOP_DAYS = MAX_RETENTION_DAYS + 30;
+const RESULTS_BACKSTOP_DAYS = MAX_RETENTION_DAYS + 60;
 /** An upload that has not gone on for so long never will. */
 const ABANDONED_UPLOAD_DAYS = 7;
 
@@ -107,26 +119,23 @@ export class Storage extends Construct {
     }
   }
 
-  /** Reads and conditional writes of single records, and queries of these indexes. Nobody scans. */
-  allowRecords(grantee: iam.IGrantable, indexes: readonly TableIndex[] = []): void {
-    allow(grantee, ['dynamodb:GetItem', 'dynamodb:PutItem'], [this.table.tableArn]);
-    if (indexes.length === 0) return;
-    allow(
-      grantee,
-      ['dynamodb:Query'],
-      indexes.map((index) => `${this.table.tableArn}/index/${index}`),
-    );
+  /** Single records of these kinds: a write is a conditional one. Nobody scans. */
+  allowRecords(grantee: iam.IGrantable, kinds: Readonly<Partial<Record<RecordKind, readonly Access[]>>>): void {
+    for (const [kind, accesses] of Object.entries(kinds)) {
+      grantee.grantPrincipal.addToPrincipalPolicy(
+        new iam.PolicyStatement({
+          actions: accesses.map((access) => RECORD_ACTION[access]),
+          resources: [this.table.tableArn],
+          conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${kind}#*`] } },
+        }),
+      );
+    }
   }
 
-  /** Deletes records of these kinds: what an erasure or a retention takes. */
-  allowForgetting(grantee: iam.IGrantable, kinds: readonly string[]): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new iam.PolicyStatement({
-        actions: ['dynamodb:DeleteItem'],
-        resources: [this.table.tableArn],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': kinds.map((kind) => `${kind}#*`) } },
-      }),
-    );
+  /** Whatever kinds of records are in them. */
+  allowQueries(grantee: iam.IGrantable, indexes: readonly TableIndex[]): void {
+    const resources = indexes.map((index) => `${this.table.tableArn}/index/${index}`);
+    allow(grantee, ['dynamodb:Query'], resources);
   }
 
   /** Deletes results for good, should the bucket keep versions; reading them is not needed for it. */
@@ -138,8 +147,8 @@ export class Storage extends Construct {
   }
 
   /** @param pattern of keys: `sets/*`. */
-  allowObjects(grantee: iam.IGrantable, bucket: BucketName, pattern: string, accesses: readonly ObjectAccess[]): void {
-    const actions = accesses.map((access) => ACTION_OF_ACCESS[access]);
+  allowObjects(grantee: iam.IGrantable, bucket: BucketName, pattern: string, accesses: readonly Access[]): void {
+    const actions = accesses.map((access) => OBJECT_ACTION[access]);
     allow(grantee, actions, [this[bucket].arnForObjects(pattern)], 'Objects of one kind, in a bucket of this stack.');
     // Without, S3 answers 403 in place of 404, and what is not there cannot be told from what is forbidden. A condition on the
     // prefix would take that away again.
@@ -155,7 +164,7 @@ export class Storage extends Construct {
    * that was erased meanwhile is taken back.
    */
   allowLedger(grantee: iam.IGrantable): void {
-    this.allowRecords(grantee);
+    this.allowRecords(grantee, { job: ['read', 'write'] });
     this.allowObjects(grantee, 'results', `${RESULTS_PREFIX}*/${JOB_FILE_NAME}`, ['read', 'write', 'delete']);
   }
 }

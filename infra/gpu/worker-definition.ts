@@ -5,7 +5,6 @@
 import { Duration, Size } from 'aws-cdk-lib';
 import * as batch from 'aws-cdk-lib/aws-batch';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
-import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
@@ -37,11 +36,6 @@ const STATE = '/mnt/mv2id';
 const CACHE = `${STATE}/cache`;
 /** The set's photos (8 of 32 MiB at most), videos and reports before they are uploaded (4 of 161 frames of 1280 x 720). */
 const TMP_SIZE = Size.gibibytes(4);
-/** Keys of the job table: a worker has no business with records of another kind. */
-const JOB_RECORDS = 'job#*';
-const ERASED_RECORDS = 'erased_job#*';
-/** The report says when it was recorded. */
-const CONSENT_RECORDS = 'consent#*';
 
 export class WorkerDefinition extends Construct {
   readonly jobDefinition: batch.EcsJobDefinition;
@@ -89,11 +83,10 @@ export class WorkerDefinition extends Construct {
     storage.allowObjects(jobRole, 'models', '*', ['read']);
     // Deleted is the checkpoint of a job that is over, and everything of one that was erased meanwhile.
     storage.allowObjects(jobRole, 'results', 'jobs/*', ['read', 'write', 'delete']);
-    allowRecords(jobRole, storage, ['dynamodb:GetItem', 'dynamodb:PutItem'], JOB_RECORDS);
-    allowRecords(jobRole, storage, ['dynamodb:GetItem'], ERASED_RECORDS);
-    allowRecords(jobRole, storage, ['dynamodb:GetItem'], CONSENT_RECORDS);
+    storage.allowRecords(jobRole, { job: ['read', 'write'], erased_job: ['read'], consent: ['read'] });
     webhooks.allowSend(jobRole);
   }
+
   private signingSecrets({ gpu }: Settings): Record<string, batch.Secret> {
     if (gpu.signing_secret === undefined) return {};
     const secret = secretsmanager.Secret.fromSecretCompleteArn(this, 'SigningSecret', gpu.signing_secret);
@@ -102,10 +95,4 @@ export class WorkerDefinition extends Construct {
       [env.C2PA_PRIVATE_KEY]: batch.Secret.fromSecretsManager(secret, 'private_key'),
     };
   }
-}
-
-/** Of one kind. */
-function allowRecords(role: iam.Role, { table }: Storage, actions: string[], keys: string): void {
-  const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [keys] } };
-  role.addToPolicy(new iam.PolicyStatement({ actions, resources: [table.tableArn], conditions }));
 }

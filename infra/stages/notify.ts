@@ -32,8 +32,11 @@ export class NotifyStage extends Construct {
     queues.webhooks.feed(this.handler, { batchSize: 10, maxConcurrency: settings.lambda.concurrency.notify });
 
     // What it may do. The links that it signs can do no more than itself.
-    storage.allowRecords(this.handler);
-    storage.allowForgetting(this.handler, ['delivery']);
+    storage.allowRecords(this.handler, {
+      delivery: ['read', 'write', 'delete'],
+      endpoint: ['read', 'write'],
+      erased_job: ['read'],
+    });
     storage.allowObjects(this.handler, 'results', 'jobs/*', ['read']);
     queues.webhooks.allowSendToDeadLetters(this.handler);
     secret.allowSign(this.handler);

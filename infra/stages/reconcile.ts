@@ -41,8 +41,14 @@ export class ReconcileStage extends Construct {
     storage.allowObjects(this.handler, 'uploads', `${UPLOADS_PREFIX}*/job.json`, ['read']);
     for (const key of [SWEEP_KEY, EXPIRY_KEY]) storage.allowObjects(this.handler, 'results', key, ['read', 'write']);
     storage.allowLedger(this.handler);
-    storage.allowRecords(this.handler, ['by_unsettled', 'by_set', 'by_tenant', 'by_job', 'by_expiry']);
-    storage.allowForgetting(this.handler, ['job', 'delivery', 'consent']);
+    storage.allowQueries(this.handler, ['by_unsettled', 'by_set', 'by_tenant', 'by_job', 'by_expiry']);
+    storage.allowRecords(this.handler, {
+      erasure: ['read', 'write'],
+      erased_job: ['read', 'write'],
+      job: ['delete'],
+      consent: ['read', 'delete'],
+      delivery: ['delete'],
+    });
     storage.allowRemovalOfResults(this.handler);
     for (const queue of [queues.intake, queues.jobs]) {
       queue.allowDepth(this.handler);

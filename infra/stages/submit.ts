@@ -27,6 +27,7 @@ export class SubmitStage extends Construct {
 
     // What it may do
     storage.allowLedger(this.handler);
+    storage.allowRecords(this.handler, { erased_job: ['read'] });
     queues.webhooks.allowSend(this.handler);
     batch.allowSubmit(this.handler);
     batch.allowTerminate(this.handler);

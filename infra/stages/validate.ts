@@ -35,9 +35,14 @@ export class ValidateStage extends Construct {
     storage.allowObjects(this.handler, 'uploads', `${UPLOADS_PREFIX}*`, ['read']);
     storage.allowObjects(this.handler, 'models', '*/model_index.json', ['read']);
     storage.allowLedger(this.handler);
-    storage.allowRecords(this.handler, ['by_set']);
-    // An upload that is erased while it is judged leaves no job.
-    storage.allowForgetting(this.handler, ['job', 'consent']);
+    storage.allowQueries(this.handler, ['by_set']);
+    storage.allowRecords(this.handler, {
+      erasure: ['read'],
+      erased_job: ['read', 'write'],
+      // Deleted where an upload is erased while it is judged: it leaves no job.
+      consent: ['write', 'delete'],
+      job: ['delete'],
+    });
     queues.jobs.allowSend(this.handler);
     queues.webhooks.allowSend(this.handler);
     batch.allowTerminate(this.handler);
