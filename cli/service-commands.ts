@@ -7,6 +7,7 @@ import { type ConsentListOptions, runConsentList } from './consent';
 import { type CostOptions, runCost } from './cost';
 import { COST_GROUPS, type CostGroup } from './cost-report';
 import { type DemoOptions, runDemo } from './demo';
+import { type DeployCheckOptions, runDeployCheck } from './deploy-check';
 import { type EraseOptions, runErase } from './erase';
 import { UsageError } from './exit-code';
 import { type ListOptions, runList } from './list';
@@ -46,6 +47,16 @@ export function addServiceCommands(program: Command, streams: Streams, setExitCo
       wholeNumber('--retention-days', MIN_RETENTION_DAYS, MAX_RETENTION_DAYS),
     )
     .action((_options: unknown, command: Command) => runServe(command.optsWithGlobals<ServeOptions>(), streams));
+  program
+    .command('deploy-check')
+    .description(
+      'Whether a deployment can do its work: a line for everything that it needs. Exit code 0 without a problem.',
+    )
+    .option('--job <set folder>', 'judge this set too, with its model, as if it were submitted')
+    .option('--json', 'print {"profile", "is_ready", "findings"}')
+    .action(async (_options: unknown, command: Command) =>
+      setExitCode(await runDeployCheck(command.optsWithGlobals<DeployCheckOptions>(), streams)),
+    );
   program
     .command('submit')
     .description('Send a reference set: a folder with a job.json and the images it names. Prints the job id.')

@@ -1,6 +1,7 @@
 /** `mv2id model list`: the models that jobs may name, and those that are being brought. */
 import type { ObjectStore } from '../../clients/object-store';
 import { MODEL_HASHES_FILE_NAME, MODEL_INDEX_FILE_NAME } from '../../contract/keys';
+import { TRAINING_PREFIX } from '../../contract/training-run';
 import { byteText } from '../../gpu-worker/memory';
 import { writeJson } from '../json-line';
 import type { ProfileOptions } from '../profile';
@@ -46,8 +47,8 @@ export async function storedModels(bucket: Pick<ObjectStore, 'list'>): Promise<S
   for await (const { key, size, lastModified } of bucket.list('')) {
     const slash = key.indexOf('/');
     const path = key.slice(slash + 1);
-    if (slash <= 0 || path === '') continue;
-    const id = key.slice(0, slash);
+    const id = key.slice(0, Math.max(slash, 0));
+    if (id === '' || path === '' || isReserved(id)) continue;
     const model = models.get(id) ?? { paths: new Set(), bytes: 0, changedAt: 0 };
     models.set(id, model);
     model.paths.add(path);
@@ -62,4 +63,9 @@ export async function storedModels(bucket: Pick<ObjectStore, 'list'>): Promise<S
     has_hashes: paths.has(MODEL_HASHES_FILE_NAME),
     changed_at: new Date(changedAt).toISOString(),
   }));
+}
+
+/** Whether the bucket holds something else under this name. */
+export function isReserved(id: string): boolean {
+  return `${id}/` === TRAINING_PREFIX;
 }

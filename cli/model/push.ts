@@ -17,6 +17,7 @@ import type { ProfileOptions } from '../profile';
 import { createProgress, type Progress } from '../progress';
 import { withService } from '../service';
 import type { Streams } from '../streams';
+import { isReserved } from './list';
 import { listModelFiles, type ModelFile, sizeOf } from './model-files';
 import { type CutModelFile, type PushPlan, planPush } from './push-plan';
 import { type SentBytes, sendModel } from './send-model';
@@ -77,6 +78,8 @@ export async function runPush(dir: string, options: PushOptions, streams: Stream
 function requireModelId(id: string): string {
   const [error] = fieldErrors(ManifestSchema.shape.model, id, '--as');
   if (error) throw new UsageError(error.message);
+  if (isReserved(id))
+    throw new UsageError(`--as must be another name than the folder of trainings, got ${describe(id)}.`);
   return id;
 }
 

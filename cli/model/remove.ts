@@ -9,6 +9,7 @@ import { UsageError } from '../exit-code';
 import type { ProfileOptions } from '../profile';
 import { withService } from '../service';
 import type { Streams } from '../streams';
+import { isReserved } from './list';
 
 export interface RemoveModelOptions extends ProfileOptions {
   readonly force?: boolean;
@@ -18,6 +19,8 @@ export interface RemoveModelOptions extends ProfileOptions {
 export async function runRemoveModel(id: string, options: RemoveModelOptions, { stdout }: Streams): Promise<void> {
   await withService(options, async ({ ports }) => {
     const files = [];
+    if (isReserved(id))
+      throw new UsageError(`<model id> must be that of a model, got ${describe(id)}: the folder of trainings.`);
     for await (const file of ports.buckets.models.list(modelKey(id, ''))) files.push(file);
     if (files.length === 0) throw new UsageError(`<model id> must be one in the models bucket, got ${describe(id)}.`);
     if (!options.force) await requireUnused(ports, id);
