@@ -5,6 +5,9 @@
 
 /** Partition key, a string: `<kind>#<id>`. */
 export const TABLE_KEY = 'pk';
+/** What records are of. A role is let to single kinds: see infra/storage.ts. */
+export const RECORD_KINDS = ['job', 'delivery', 'endpoint', 'consent', 'erasure', 'erased_job'] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
 /** Sort key of every index, a string: a time, then the id. */
 export const TABLE_SORT_KEY = 'sort';
 /** Time to live: epoch seconds. */
