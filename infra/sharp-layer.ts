@@ -77,16 +77,17 @@ export function ownSharp(architecture: Architecture, nodeModules = path.join(ROO
 /**
  * The layer's packages from npm, which is asked unless they are there.
  * @param home folder that keeps them.
+ * @param npm the program.
  * @throws Error when npm cannot fetch them.
  */
-export function fetchedSharp(architecture: Architecture, home = FETCHED_FOLDER): Packages {
+export function fetchedSharp(architecture: Architecture, home = FETCHED_FOLDER, npm = 'npm'): Packages {
   const fetched = path.join(home, `${architecture}-${contentHash(architecture).slice(0, 16)}`);
   if (!existsSync(fetched)) {
     mkdirSync(home, { recursive: true });
     // Put into its place as a whole: what is broken off leaves nothing that looks complete.
     const staging = mkdtempSync(path.join(home, 'staging-'));
     try {
-      npmCi(staging, architecture);
+      npmCi(npm, staging, architecture);
       renameSync(staging, fetched);
     } finally {
       rmSync(staging, { recursive: true, force: true });
@@ -123,10 +124,10 @@ function foldersIn(nodeModules: string, packages: readonly Package[]): Packages 
   return new Map(packages.map(({ name }) => [name, path.join(nodeModules, name)]));
 }
 
-function npmCi(folder: string, architecture: Architecture): void {
+function npmCi(npm: string, folder: string, architecture: Architecture): void {
   for (const file of MANIFEST_FILES) cpSync(path.join(MANIFEST_FOLDER, file), path.join(folder, file));
   try {
-    execFileSync('npm', ['ci', '--os=linux', `--cpu=${CPU[architecture]}`, '--libc=glibc'], {
+    execFileSync(npm, ['ci', '--os=linux', `--cpu=${CPU[architecture]}`, '--libc=glibc'], {
       cwd: folder,
       encoding: 'utf8',
       stdio: ['ignore', 'ignore', 'pipe'],
