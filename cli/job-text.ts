@@ -1,4 +1,5 @@
 /** A job in lines for people. */
+import type { Consent } from '../contract/consent';
 import type { Job } from '../contract/job';
 import { parseResultKey } from '../contract/keys';
 import { byteText } from '../gpu-worker/memory';
@@ -6,9 +7,11 @@ import { seconds } from './progress';
 
 const LABEL_WIDTH = 10;
 
-export function jobLines(job: Job): string[] {
+/** @param consent of the job, where it was asked for and there is one. */
+export function jobLines(job: Job, consent: Consent | null = null): string[] {
   const rows: [label: string, value: string | null][] = [
     ['set', `${job.tenant}/${job.set}, model ${job.model}`],
+    ['consent', consent && `${consent.reference}, recorded ${timeText(consent.recorded_at)}`],
     ['prompt', job.input?.prompt.replaceAll(/\s+/g, ' ') ?? null],
     ['settings', settingsText(job)],
     ['progress', job.status === 'processing' ? progressText(job) : null],

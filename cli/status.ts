@@ -34,7 +34,10 @@ export async function runStatus(
     }
     const found = await findJob(ports, job);
     if (options.json) writeJson(stdout, found.job);
-    else for (const line of jobLines(found.job)) stdout.write(`${line}\n`);
+    else {
+      const consent = await ports.consents.get(found.id);
+      for (const line of jobLines(found.job, consent)) stdout.write(`${line}\n`);
+    }
   });
 }
 

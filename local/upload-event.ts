@@ -11,10 +11,13 @@ export interface UploadedFile {
   readonly size: number;
   /** When it got its present content and place. */
   readonly changedAt: Date;
+  /** Whose file it is: the account's name, or its number where nobody tells the name. */
+  readonly owner: string;
 }
 
-export function objectCreated({ key, size, changedAt }: UploadedFile): UploadEvent {
-  return uploadEvent('Object Created', changedAt, { key, size, sequencer: sequencer(changedAt) }, 'PutObject');
+export function objectCreated({ key, size, changedAt, owner }: UploadedFile): UploadEvent {
+  const object = { key, size, sequencer: sequencer(changedAt) };
+  return uploadEvent('Object Created', changedAt, object, 'PutObject', `local:${owner}`);
 }
 
 export function objectDeleted(key: string, noticedAt: Date): UploadEvent {
@@ -26,6 +29,7 @@ function uploadEvent(
   time: Date,
   object: UploadEvent['detail']['object'],
   reason: string,
+  requester?: string,
 ): UploadEvent {
   return {
     version: '0',
@@ -36,7 +40,13 @@ function uploadEvent(
     time: time.toISOString(),
     region: 'local',
     resources: ['arn:aws:s3:::uploads'],
-    detail: { version: '0', bucket: { name: 'uploads' }, object, reason },
+    detail: {
+      version: '0',
+      bucket: { name: 'uploads' },
+      object,
+      reason,
+      ...(requester !== undefined && { requester }),
+    },
   };
 }
 

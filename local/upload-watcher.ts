@@ -5,6 +5,7 @@
  */
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { JobQueue } from '../clients/job-queue';
 import type { UploadMarks } from '../clients/local/upload-marks';
@@ -122,7 +123,9 @@ export class UploadWatcher {
     // The time of the last change of content or place, which a copy that keeps its times does not keep.
     const state = `${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}`;
     if (state === announced || !(await this.isWritten(key, file, stats, state))) return;
-    await this.send(objectCreated({ key, size: stats.size, changedAt: new Date(stats.ctimeMs) }));
+    await this.send(
+      objectCreated({ key, size: stats.size, changedAt: new Date(stats.ctimeMs), owner: ownerOf(stats) }),
+    );
     await marks.set(key, state);
   }
 
@@ -151,6 +154,12 @@ export class UploadWatcher {
     const group = parseUploadKey(event.detail.object.key)?.tenant;
     await this.options.queue.send([{ body: JSON.stringify(event), ...(group !== undefined && { group }) }]);
   }
+}
+
+/** Only the own account's name is known without looking into the system's lists. */
+function ownerOf({ uid }: Stats): string {
+  const { uid: ownUid, username } = userInfo();
+  return uid === ownUid ? username : `uid-${uid}`;
 }
 
 /** Unlike `manifestKey`, of any two names. */

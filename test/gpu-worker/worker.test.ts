@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { erasePlace } from '../../clients/erase/erasure';
-import type { ObjectStore, ObjectStore } from '../../clients/object-store';
+import type { ObjectStore } from '../../clients/object-store';
 import type { JobId } from '../../contract/job';
 import { checkpointKey, modelKey, resultKey, uploadKey } from '../../contract/keys';
 import type { WorkerOptions } from '../../gpu-worker/worker';

@@ -1,11 +1,17 @@
 /** The deployment with workers that do nothing: how its parts are wired, started and stopped. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { IdleRunner } from '../../bench/orchestration/idle-runner';
 import { putIdleModel, smallImage, uploadSet } from '../../bench/orchestration/sets';
 import { WebhookReceiver } from '../../bench/orchestration/webhook-receiver';
+import { erasePlace } from '../../clients/erase/erasure';
+import { takeStock } from '../../clients/erase/place-data';
 import { JobLedger } from '../../clients/job-ledger';
 import type { LocalBatchJob } from '../../clients/local/batch-store';
+import { QUEUE_NAMES } from '../../contract/deployment';
+import { placeHash } from '../../contract/erasure';
 import type { JobState } from '../../contract/job';
 import type { JobRecord } from '../../contract/job-record';
 import { JOB_FILE_NAME, manifestKey, resultKey } from '../../contract/keys';
@@ -179,6 +185,61 @@ test('what was uploaded, deleted and half done meanwhile is found by the next st
     return job.attempts.length > 1 && job.attempts;
   });
   expect(attempts.map(({ number }) => number)).toEqual([1, 2]);
+});
+
+test('a consent names the owner of the file; results go when the deployment’s days are over', async () => {
+  let time = Date.now();
+  const now = () => new Date(time);
+  const options = { now, retentionDays: 3, reconcileEverySeconds: 0.05 };
+  const deployment = await start({ ...options, runner: (ports) => new IdleRunner(new JobLedger(ports, now)) });
+  const { ports } = deployment;
+  await uploadSet(ports, { tenant: 'studio', set: 'ada', image: await smallImage() });
+  await reaches(deployment, 'ada', 'succeeded');
+  const record = (await jobOf(deployment, 'studio', 'ada'))!;
+  expect(await ports.consents.get(record.id)).toMatchObject({
+    tenant: 'studio',
+    uploaded_by: { requester: `local:${userInfo().username}`, source_ip: null },
+  });
+  await ports.buckets.results.put(resultKey(record.job.id, 'video.mp4'), 'a video');
+  time += 3 * 24 * 3600_000 + 60_000;
+  const emptied = await until(async () => {
+    const job = (await jobOf(deployment, 'studio', 'ada'))?.job;
+    return job?.data_removed_at ? job : null;
+  });
+  expect(emptied.output).toEqual([]);
+  expect(await ports.buckets.results.head(resultKey(record.job.id, 'video.mp4'))).toBeNull();
+});
+
+test('a tenant that is erased while its sets are judged, run and told of leaves nothing', async () => {
+  const deployment = await start({ slots: 4 });
+  const { ports } = deployment;
+  const receiver = await receive(deployment);
+  const image = await smallImage();
+  const upload = (tenant: string, i: number) =>
+    uploadSet(ports, { tenant, set: `set-${i}`, image, webhook: receiver.url });
+  const sets = Array.from({ length: 16 }, (_, i) => i);
+  await Promise.all(sets.flatMap((i) => [upload('gone', i), upload('studio', i)]));
+  // Some are through, some run, some are not yet looked at.
+  await until(async () => {
+    const { records } = await ports.jobs.query('by_tenant', 'gone');
+    return records.filter(({ job }) => job.status === 'succeeded').length >= 3;
+  });
+  const place = { tenant: 'gone', set: null };
+  const request = { place, requestedBy: 'a test', deployment: 'local' } as const;
+  await until(async () => (await erasePlace(ports, request, { wait: () => turn() })).is_complete);
+  for (const i of sets) await reaches(deployment, `set-${i}`, 'succeeded');
+  await until(async () => {
+    const depths = await Promise.all(QUEUE_NAMES.map((name) => ports.queues[name].depth()));
+    return depths.every(({ visible, inFlight, delayed }) => visible + inFlight + delayed === 0);
+  });
+  const { records } = await ports.erasedJobs.query('by_set', placeHash(place), { limit: 1000 });
+  expect(records.length).toBeGreaterThanOrEqual(3);
+  const { found } = await takeStock(
+    ports,
+    place,
+    records.map(({ id }) => id),
+  );
+  expect(Object.entries(found.counts()).filter(([, count]) => count > 0)).toEqual([]);
 });
 
 test('a hanging receiver delays no job and no other webhook', async () => {

@@ -52,6 +52,27 @@ describe('LMDB record table', () => {
     expect((await after.query('by_text', 'a')).records).toHaveLength(1);
   });
 
+  test('records are forgotten when their time has come, and not before', async () => {
+    const lasting: TableDefinition<Note> = {
+      ...NOTES,
+      expiresAt: ({ text }) => (text === 'for ever' ? null : new Date(text)),
+    };
+    const table = new LmdbRecordTable(store, lasting);
+    const early = '2026-11-01T00:00:00.000Z';
+    const late = '2026-12-01T00:00:00.000Z';
+    for (const [id, text] of Object.entries({ a: early, b: late, c: 'for ever', d: early })) {
+      await table.insert({ id, version: 1, text });
+    }
+    await table.replace({ id: 'd', version: 1, text: late });
+    expect(await table.forgetExpired(new Date('2026-10-31T00:00:00Z'))).toBe(0);
+    expect(await table.forgetExpired(new Date('2026-11-15T00:00:00Z'))).toBe(1);
+    const left = await Promise.all(['a', 'b', 'c', 'd'].map((id) => table.get(id)));
+    expect(left.map((note) => note?.id)).toEqual([undefined, 'b', 'c', 'd']);
+    expect((await table.query('by_text', early)).records).toEqual([]);
+    expect(await table.forgetExpired(new Date('2027-01-01T00:00:00Z'))).toBe(2);
+    expect(await table.get('c')).not.toBeNull();
+  });
+
   test('a cursor that no page gave is refused', async () => {
     const table = new LmdbRecordTable(store, NOTES);
     await expect(table.query('by_text', 'A', { cursor: 'nonsense' })).rejects.toThrow('cursor must be');

@@ -46,6 +46,23 @@ describe('pages', () => {
     expect(await text('/?tenant=%22%3E%3Cscript%3E')).toContain('value="&quot;&gt;&lt;script&gt;"');
   });
 
+  test('a job whose retention is over says so in place of its video, without a dead link', async () => {
+    const { id } = await createSampleJob(sample, { set: 'ada' });
+    await progressTo(sample, id, 20);
+    await succeed(sample, id, { 'video.mp4': VIDEO });
+    expect(await text(`/jobs/${id}`)).toContain('video.mp4');
+    const { results } = sample.ports.buckets;
+    for await (const { key } of results.list(resultKey(id, ''))) {
+      if (!key.endsWith('job.json')) await results.delete(key);
+    }
+    const data_removed_at = '2026-12-24T00:00:00.000Z';
+    await sample.ledger.change(id, () => ({ job: { output: [], data_removed_at }, record: {} }));
+    const html = await text(`/jobs/${id}`);
+    expect(html).toContain('Removed after its retention');
+    expect(html).toContain('removed on 2026-12-24');
+    expect(html).not.toMatch(/video\.mp4|<video|poster\.jpg/);
+  });
+
   test('no page runs or loads anything that is not ours, nor may stand in a frame', async () => {
     const { headers } = await get('/');
     const policy = headers['content-security-policy'];
