@@ -44,7 +44,10 @@ export async function runDeployCheck(options: DeployCheckOptions, { stdout }: St
   const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
   const isReady = count('problem') === 0;
   if (options.json) writeJson(stdout, { profile: profileName(options), is_ready: isReady, findings });
-  else stdout.write(`${count('problem')} problems, ${count('warning')} warnings.\n`);
+  else
+    stdout.write(
+      `${countText(count('problem'), 'problem')}, ${countText(count('warning'), 'warning').toLowerCase()}.\n`,
+    );
   return isReady ? 0 : EXIT_SOFTWARE;
 }
 
@@ -116,4 +119,8 @@ async function checkAws(deployment: AwsDeployment, report: Report): Promise<Room
 
 function lineOf({ check, verdict, message }: Finding): string {
   return `${verdict.padEnd(VERDICT_WIDTH)}  ${check.padEnd(CHECK_WIDTH)}  ${message}`;
+}
+
+function countText(count: number, noun: string): string {
+  return `${count === 0 ? 'No' : count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -55,16 +55,14 @@ export class S3LargeFiles implements LargeFiles {
   }
 
   async send(key: string, file: FileInParts, options: SendOptions = {}): Promise<void> {
-    if (file.parts.length === 1) return this.put(key, file, options);
-    for (let round = 1; ; round++) {
-      try {
-        return await this.sendParts(key, file, options);
-      } catch (error) {
-        if (!isNoSuchUpload(error)) throw error;
-        // Also after a completion whose answer was lost.
-        if (await this.holds(key, file)) return;
-        if (round === MAX_ROUNDS) throw error;
-      }
+    const { signal } = options;
+    signal?.throwIfAborted();
+    try {
+      await (file.parts.length === 1 ? this.put(key, file, options) : this.sendInParts(key, file, options));
+    } catch (error) {
+      // The SDK's own error does not say why it was stopped.
+      signal?.throwIfAborted();
+      throw error;
     }
   }
 
@@ -94,7 +92,20 @@ export class S3LargeFiles implements LargeFiles {
     }
   }
 
-  private async sendParts(key: string, file: FileInParts, options: SendOptions): Promise<void> {
+  private async sendInParts(key: string, file: FileInParts, options: SendOptions): Promise<void> {
+    for (let round = 1; ; round++) {
+      try {
+        return await this.goOn(key, file, options);
+      } catch (error) {
+        if (!isNoSuchUpload(error)) throw error;
+        // Also after a completion whose answer was lost.
+        if (await this.holds(key, file)) return;
+        if (round === MAX_ROUNDS) throw error;
+      }
+    }
+  }
+
+  private async goOn(key: string, file: FileInParts, options: SendOptions): Promise<void> {
     const { onArrived, signal } = options;
     const { upload, arrived } = (await this.unfinished(key, file)) ?? (await this.begin(key));
     for (const number of arrived.keys()) onArrived?.(file.parts[number - 1]!.size, 'found');
@@ -118,7 +129,10 @@ export class S3LargeFiles implements LargeFiles {
       await handle.close();
     }
     const Parts = file.parts.map(({ number }) => arrived.get(number)!);
-    await this.client().send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }));
+    const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } });
+    const { ChecksumSHA256 } = await this.client().send(complete);
+    if (ChecksumSHA256 === objectChecksum(file) || (await this.holds(key, file))) return;
+    throw new Error(`${key} must be in the bucket as it was sent, got another object.`);
   }
 
   /** The newest upload of the key that can be gone on with, among the first thousand. */

@@ -2,14 +2,22 @@
  * The contract suites against ministack, which shows what the npm emulators cannot: conditional writes, groups, Secrets Manager,
  * and every service behind one endpoint. `npm run test:emulators` runs this file; see docs/emulators.md.
  */
+
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
+import { S3LargeFiles } from '../../../clients/aws/s3-large-files';
 import { S3ObjectStore } from '../../../clients/aws/s3-object-store';
+import { cutFile } from '../../../clients/file-parts';
 import { createDeployment } from '../../emulators/aws-deployment';
 import type { Emulator } from '../../emulators/emulator';
 import { connect, openJobQueue, openObjectStore, openRecordTable, openWebhookSecrets } from '../../emulators/harnesses';
 import { startMinistack } from '../../emulators/ministack';
 import { createBucket } from '../../emulators/resources';
 import { describeJobQueue } from '../job-queue.contract';
+import { describeLargeFiles, LARGE_BYTES } from '../large-files.contract';
 import { describeObjectStore } from '../object-store.contract';
 import { describeRecordTable } from '../record-table.contract';
 import { describeWebhookSecrets } from '../webhook-secrets.contract';
@@ -25,6 +33,11 @@ beforeAll(async () => {
 afterAll(() => emulator.stop());
 
 describeObjectStore('ministack', () => openObjectStore(emulator));
+describeLargeFiles('ministack', async () => {
+  const { clients, name, close } = connect(emulator);
+  await createBucket(clients, name);
+  return { files: new S3LargeFiles(clients.s3, name), store: new S3ObjectStore(clients.s3, name), close };
+});
 describeRecordTable('ministack', () => openRecordTable(emulator));
 // It keeps groups, but serves messages in their order whosever they are.
 describeJobQueue('ministack', () => openJobQueue(emulator), { without: ['fair-groups'] });
@@ -70,5 +83,28 @@ test('a link serves only what was signed, and only until it expires', async () =
   expect((await fetch(link.url.replace('/mine?', '/theirs?'))).status).toBe(403);
   const longAgo = new S3ObjectStore(clients.s3, name, { now: () => new Date(Date.now() - 61_000) });
   expect((await fetch((await longAgo.presign('mine', 60)).url)).status).toBe(403);
+  await close();
+});
+
+test('an upload that was interrupted goes on with the parts that have arrived', async () => {
+  const { clients, name, close } = connect(emulator);
+  await createBucket(clients, name);
+  const folder = mkdtempSync(path.join(tmpdir(), 'mv2id-ministack-large-'));
+  writeFileSync(path.join(folder, 'file'), randomBytes(LARGE_BYTES));
+  const file = await cutFile(path.join(folder, 'file'));
+  const files = new S3LargeFiles(clients.s3, name);
+  const stop = new AbortController();
+  const interrupted = files.send('m/file', file, {
+    signal: stop.signal,
+    onArrived: () => stop.abort(new Error('stopped')),
+  });
+  await expect(interrupted).rejects.toThrow('stopped');
+  expect(await files.holds('m/file', file)).toBe(false);
+  const how: string[] = [];
+  await files.send('m/file', file, { onArrived: (_bytes, kind) => how.push(kind) });
+  expect(how).toHaveLength(file.parts.length);
+  expect(how[0]).toBe('found');
+  expect(await files.holds('m/file', file)).toBe(true);
+  rmSync(folder, { recursive: true });
   await close();
 });
