@@ -16,7 +16,6 @@ import {
   TABLE_TTL_ATTRIBUTE,
   type TableIndex,
 } from '../contract/table';
-import { acknowledge } from './acknowledge';
 import { allow } from './allow';
 import type { Settings } from './settings';
 
@@ -63,7 +62,6 @@ export class Storage extends Construct {
       encryption: s3.BucketEncryption.S3_MANAGED,
       lifecycleRules: [{ id: 'old-logs', expiration: Duration.days(retention.logs_days) }],
     });
-    acknowledge(accessLogs, 'S1', 'It holds the access logs of the other buckets; a log of its own would never end.');
 
     const bucket = (name: BucketName, props: s3.BucketProps) =>
       new s3.Bucket(this, name, {
