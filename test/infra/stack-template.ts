@@ -6,6 +6,7 @@ import { PipelineStack, type PipelineStackProps } from '../../infra/pipeline-sta
 import { parseSettings } from '../../infra/settings';
 
 process.env.CDK_VALIDATION = 'false';
+process.env.CDK_DISABLE_STACK_TRACE = 'true';
 
 /** In no registry: a template needs no image. */
 export const IMAGE = `registry.example/worker@sha256:${'0'.repeat(64)}`;
