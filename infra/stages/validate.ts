@@ -35,13 +35,14 @@ export class ValidateStage extends Construct {
     storage.allowObjects(this.handler, 'uploads', `${UPLOADS_PREFIX}*`, ['read']);
     storage.allowObjects(this.handler, 'models', '*/model_index.json', ['read']);
     storage.allowLedger(this.handler);
-    storage.allowQueries(this.handler, ['by_set']);
+    storage.allowQueries(this.handler, ['by_set', 'by_job']);
     storage.allowRecords(this.handler, {
       erasure: ['read'],
       erased_job: ['read', 'write'],
       // Deleted where an upload is erased while it is judged: it leaves no job.
       consent: ['write', 'delete'],
       job: ['delete'],
+      delivery: ['delete'],
     });
     queues.jobs.allowSend(this.handler);
     queues.webhooks.allowSend(this.handler);

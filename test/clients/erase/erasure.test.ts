@@ -284,6 +284,35 @@ describe('nothing comes back', () => {
     expect(await keysOf('results', 'jobs/')).toEqual([]);
   });
 
+  test('of such an upload, when it was told that its job is canceled before the job was taken back', async () => {
+    await uploadImages(context);
+    await uploadManifest(context, { ...manifest(), webhook: WEBHOOK });
+    const consents = overriding(context.ports.consents, {
+      insert: async (record) => {
+        await erase();
+        return context.ports.consents.insert(record);
+      },
+    });
+    let isTold = false;
+    const erasures = overriding(context.ports.erasures, {
+      get: async (id) => {
+        const [record] = (await context.ports.jobs.query('by_set', 'acme/ada')).records;
+        if (record && !isTold) {
+          isTold = true;
+          await context.ledger.change(record.job.id, () => ({ status: 'canceled' }));
+          const [message] = await webhooksOf(record);
+          const unreachable = createNotify({ resolve: () => Promise.reject(new Error('no such name')) });
+          await unreachable(stageMessage(message), context).catch(() => {});
+          expect(await context.ports.deliveries.get(message!.event.webhook_id)).not.toBeNull();
+        }
+        return context.ports.erasures.get(id);
+      },
+    });
+    await validate(created(), withPorts(context, { consents, erasures }));
+    expect(isTold).toBe(true);
+    expect(await left(PLACE, await allErasedJobs())).toEqual({});
+  });
+
   test('by a job object that is published while the job is erased', async () => {
     await uploadImages(context);
     await uploadManifest(context, { ...manifest(), webhook: WEBHOOK });
