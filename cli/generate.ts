@@ -16,8 +16,6 @@ import type { GenerationEvent, GenerationResult, Phase } from '../gpu-worker/gen
 import { type Generation, startGeneration } from '../gpu-worker/generation';
 import { DTYPE_OF_PROVIDER, seedOf } from '../gpu-worker/job-defaults';
 import { byteText } from '../gpu-worker/memory';
-import { openModel } from '../gpu-worker/model/open-model';
-import { hashModelDirectory } from '../gpu-worker/model-hash';
 import type { FloatDType } from '../gpu-worker/onnx/graph';
 import type { Plan } from '../gpu-worker/plan';
 import { credentialsFromEnv } from '../gpu-worker/provenance/credentials-from-env';
@@ -60,7 +58,8 @@ export async function runGenerate(
   const id = jobId(LOCAL_TENANT, set, bytes);
   const modelDir = options.model ?? (await bundledModel(manifest.model));
   const credentials = await credentialsFromEnv();
-  const origin = { jobId: id, model: manifest.model, modelSha256: await hashOfModel(modelDir) };
+  // Reading every weight once more, to tell which they are, takes a minute for a large model; a deployment knows it from the upload.
+  const origin = { jobId: id, model: manifest.model, modelSha256: null };
   const outFolder = path.resolve(options.out ?? path.join('out', path.basename(path.resolve(setFolder))));
   const { workFolder, isNew } = await makeWorkFolder(outFolder);
   const progress = createProgress(stderr);
@@ -122,12 +121,6 @@ async function bundledModel(model: string): Promise<string> {
     throw new JobRejected('invalid_manifest', [fieldError('model', rule, model)]);
   });
   return dir;
-}
-
-/** @throws ModelError when the directory is none that can be used, before its gigabytes are read. */
-async function hashOfModel(modelDir: string): Promise<string> {
-  await openModel(modelDir);
-  return hashModelDirectory(modelDir);
 }
 
 async function makeWorkFolder(outFolder: string): Promise<{ workFolder: string; isNew: boolean }> {

@@ -6,8 +6,8 @@ export interface Origin {
   readonly jobId: JobId;
   /** Id of the model. */
   readonly model: string;
-  /** Of the paths, sizes and contents of the model's files. */
-  readonly modelSha256: string;
+  /** Of the paths, sizes and contents of the model's files; null where nobody has read them all. */
+  readonly modelSha256: string | null;
 }
 
 export const GENERATOR = { name: 'mv2id', version: packageJson.version } as const;

@@ -22,12 +22,16 @@ export function provenanceXmp({ jobId, model, modelSha256 }: Origin): string {
    <dc:identifier>${text(jobId)}</dc:identifier>
    <xmp:CreatorTool>${text(`${GENERATOR.name} ${GENERATOR.version}`)}</xmp:CreatorTool>
    <Iptc4xmpExt:DigitalSourceType>${text(DIGITAL_SOURCE_TYPE)}</Iptc4xmpExt:DigitalSourceType>
-   <Iptc4xmpExt:AISystemUsed>${text(model)}</Iptc4xmpExt:AISystemUsed>
-   <Iptc4xmpExt:AISystemVersionUsed>${text(`sha256:${modelSha256}`)}</Iptc4xmpExt:AISystemVersionUsed>
+   <Iptc4xmpExt:AISystemUsed>${text(model)}</Iptc4xmpExt:AISystemUsed>${versionOf(modelSha256)}
   </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="r"?>`;
+}
+
+function versionOf(sha256: string | null): string {
+  if (sha256 === null) return '';
+  return `\n   <Iptc4xmpExt:AISystemVersionUsed>${text(`sha256:${sha256}`)}</Iptc4xmpExt:AISystemVersionUsed>`;
 }
 
 function text(value: string): string {

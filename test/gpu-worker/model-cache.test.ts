@@ -80,6 +80,18 @@ test('a model that changes becomes another directory; the old one stays for who 
   expect(withoutMarker(after.dir)['vae/config.json']).toBe('{"z_dim": 8}');
 });
 
+test('a model without its index is on its way, and nothing of it is downloaded', async () => {
+  const { 'model_index.json': _, ...rest } = FILES;
+  const { request, store } = await setUp(rest);
+  const download = jest.spyOn(request.bucket, 'download');
+  await expect(fetchModel(request)).rejects.toThrow(
+    new ModelError('m must be whole in the models bucket, got no model_index.json.'),
+  );
+  expect(download).not.toHaveBeenCalled();
+  await store.put('m/model_index.json', '{}');
+  await fetchModel(request);
+});
+
 test('two processes at once end in one whole directory', async () => {
   const { bucketFolder, cacheFolder } = await setUp();
   const outputs = await Promise.all([start(bucketFolder, cacheFolder), start(bucketFolder, cacheFolder)]);
