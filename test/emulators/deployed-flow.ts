@@ -111,13 +111,14 @@ async function startReceiver(received: Received[]): Promise<number> {
 }
 
 async function startEmulator(executable: string, receiverPort: number, batchPort: number): Promise<void> {
+  const batchEndpoint = `http://127.0.0.1:${batchPort}`;
   const emulator = await startMinistack(executable, {
     script: path.join(__dirname, 'ministack-as-aws.py'),
     tls: { cert: CERTIFICATE, key: KEY },
     isStrict: true,
     log,
     env: {
-      AWS_ENDPOINT_URL_BATCH: `http://127.0.0.1:${batchPort}`,
+      AWS_ENDPOINT_URL_BATCH: batchEndpoint,
       MV2ID_TEST_RECEIVER_PORT: String(receiverPort),
     },
   });
@@ -126,6 +127,7 @@ async function startEmulator(executable: string, receiverPort: number, batchPort
   delete process.env.AWS_SESSION_TOKEN;
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: emulator.endpoint,
+    AWS_ENDPOINT_URL_BATCH: batchEndpoint,
     AWS_REGION: EMULATED_REGION,
     // The account's root, as somebody who deploys for the first time may be.
     AWS_ACCESS_KEY_ID: ACCOUNT,
