@@ -104,7 +104,7 @@ async function checkAws(deployment: AwsDeployment, report: Report): Promise<Room
     const secret = () => facts.secretCount(deployment.webhook_secret);
     report(await look('webhook secret', async () => [judgeWebhookSecret(await secret())]));
     let machines: Machines = { environments: [], types: [] };
-    const capacity = await look('capacity', async () => {
+    const capacity = await look('job queue', async () => {
       const found = await checkCapacity(facts, deployment);
       machines = found.machines;
       return found.findings;

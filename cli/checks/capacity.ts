@@ -1,7 +1,7 @@
 /** Whether AWS Batch can find machines for jobs: its queue and environments, the instance types where they are, and the quotas. */
 import type { AwsFacts, BatchState, EnvironmentFacts, InstanceFacts, JobNeeds } from '../../clients/aws/aws-facts';
 import type { AwsDeployment } from '../../contract/deployment';
-import { type Finding, ok, problem, warning } from './finding';
+import { type Finding, look, ok, problem, warning } from './finding';
 import { checkQuotas } from './quotas';
 
 /** What the region's offers leave of an environment. */
@@ -28,13 +28,19 @@ export async function checkCapacity(
   }
   const environments = await facts.environments(queue.environments);
   const names = [...new Set(environments.flatMap(({ instanceTypes }) => instanceTypes))];
-  const types = names.length > 0 ? await facts.instanceTypes(names) : [];
+  let types: readonly InstanceFacts[] = [];
   const findings = [
     judgeState('job queue', queue, `${environments.length} environments`),
     ...judgeEnvironments(environments),
-    ...(await judgeZones(facts, environments, names, region)),
-    ...judgeSizes(types, await facts.jobNeeds(batch.job_definition), batch.job_definition),
-    ...(await checkQuotas(facts, environments, types)),
+    // Each by itself: who may not look at one may look at the others.
+    ...(await look('instance type', async () => {
+      types = names.length > 0 ? await facts.instanceTypes(names) : [];
+      return judgeZones(facts, environments, names, region);
+    })),
+    ...(await look('job size', async () =>
+      judgeSizes(types, await facts.jobNeeds(batch.job_definition), batch.job_definition),
+    )),
+    ...(await look('quota', () => checkQuotas(facts, environments, types))),
   ];
   return { findings, machines: { environments, types } };
 }

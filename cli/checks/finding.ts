@@ -1,5 +1,4 @@
 /** What `mv2id deploy-check` finds: one line each. */
-import { JobRejected } from '../../contract/rejection';
 import { awsErrorKind } from '../aws-error';
 import { endingOf } from '../exit-code';
 
@@ -25,13 +24,20 @@ export function problem(check: string, message: string): Finding {
   return { check, verdict: 'problem', message };
 }
 
-/** Looks, and makes a finding of whatever fails. A right that only the check itself needs is nothing that jobs would miss. */
-export async function look(check: string, run: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+/**
+ * Looks, and makes a finding of whatever fails.
+ * @param isNeeded whether commands need the same permission; one that only the check needs is nothing that anybody misses.
+ */
+export async function look(
+  check: string,
+  run: () => Promise<readonly Finding[]>,
+  isNeeded = false,
+): Promise<readonly Finding[]> {
   try {
     return await run();
   } catch (error) {
     const { lines } = endingOf(error);
-    if (awsErrorKind(error) === 'permission' && !(error instanceof JobRejected)) {
+    if (awsErrorKind(error) === 'permission' && !isNeeded) {
       return lines.map((line) => warning(check, `Not looked at: ${line}`));
     }
     return lines.map((line) => problem(check, line));

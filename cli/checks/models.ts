@@ -120,14 +120,10 @@ export function judgeRoom(check: string, what: string, bytes: number, rooms: rea
   const needs = `${what}: about ${byteText(bytes)} of memory at the peak`;
   if (rooms.length === 0) return warning(check, `${needs}; no machine is known to compare with.`);
   const tooSmall = rooms.filter((room) => room.bytes < bytes).map(roomText);
-  if (tooSmall.length === 0) return ok(check, `${needs}, which ${rooms.map(roomText).join(', ')} has.`);
-  if (tooSmall.length === rooms.length) {
-    return problem(
-      check,
-      `${needs}, which is more than ${tooSmall.join(', ')} has: take larger machines, or smaller videos.`,
-    );
-  }
-  return warning(check, `${needs}, which is more than ${tooSmall.join(', ')} has: jobs that get such a machine fail.`);
+  if (tooSmall.length === 0) return ok(check, `${needs}, which fits ${rooms.map(roomText).join(', ')}.`);
+  const tooMuch = `${needs}, too much for ${tooSmall.join(', ')}`;
+  if (tooSmall.length < rooms.length) return warning(check, `${tooMuch}: jobs that get such a machine fail.`);
+  return problem(check, `${tooMuch}: take larger machines, or smaller videos.`);
 }
 
 function roomText({ machine, bytes }: Room): string {

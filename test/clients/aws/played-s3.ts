@@ -79,8 +79,11 @@ export function playS3(): PlayedS3 {
     return { ETag: etagOf(body) };
   };
 
-  mock.on(PutObjectCommand).callsFake(async ({ Key, Body, ChecksumSHA256 }) => {
+  mock.on(PutObjectCommand).callsFake(async ({ Key, Body, ChecksumSHA256, IfMatch }) => {
     const body = Buffer.from(Body);
+    if (IfMatch !== undefined && !objects.has(Key)) {
+      throw new NoSuchKey({ message: 'NoSuchKey', $metadata: { httpStatusCode: 404 } });
+    }
     requireDigest(body, ChecksumSHA256);
     return put(Key, body, ChecksumSHA256);
   });
