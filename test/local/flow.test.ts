@@ -104,5 +104,8 @@ test('stopped by a Spot reclaim and by a restart, a job resumes and ends in the 
   const broken = await jobWhen(second, 'broken', succeeded);
   expect(broken.job.attempts.map(({ number }) => number)).toEqual([1, 2, 3]);
   expect(broken.job.attempts[0]?.reason).toMatch(/^Host EC2 .* terminated.*exit code 75$/);
-  expect(result(home, broken, 'video.mp4').equals(result(home, whole, 'video.mp4'))).toBe(true);
+  // A video names its job in its metadata.
+  const video = (record: JobRecord) =>
+    result(home, record, 'video.mp4').toString('latin1').replaceAll(record.id, 'job');
+  expect(video(broken) === video(whole)).toBe(true);
 });
