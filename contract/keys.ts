@@ -40,6 +40,8 @@ export const JOB_FILE_NAME = 'job.json';
 export const UPLOADS_PREFIX = 'sets/';
 /** In the results bucket, beside the jobs: how far the uploads have been looked through. */
 export const SWEEP_KEY = 'service/uploads-sweep.json';
+/** Written to learn what time the bucket has. */
+export const CLOCK_KEY = 'service/clock.json';
 /** From which day on jobs may be due for removal. */
 export const EXPIRY_KEY = 'service/expiry.json';
 /** Of every model in the diffusers layout. A model that lacks it is none: it comes last into the bucket, and goes first. */

@@ -22,6 +22,7 @@ import {
   placeHash,
 } from '../../contract/erasure';
 import type { JobId } from '../../contract/job';
+import { CLOCK_KEY } from '../../contract/keys';
 import { allRecords } from '../all-records';
 import { inParallel } from '../in-parallel';
 import type { Ports } from '../ports';
@@ -39,7 +40,7 @@ export interface ErasureRequest {
 
 export interface ErasureOptions {
   readonly now?: () => Date;
-  /** Between two rounds. */
+  /** Before what is left is looked for. */
   readonly wait?: (milliseconds: number) => Promise<unknown>;
 }
 
@@ -49,11 +50,14 @@ const FIRST_SWEEP_MS = HOUR_MS;
 const LAST_SWEEP_MS = 48 * HOUR_MS;
 /** A run that has not come to its end by then was killed. */
 const ABANDONED_MS = HOUR_MS / 4;
-/** S3 tells times in whole seconds, and events a little later ones. */
-const MARGIN_MS = 2000;
-const MAX_ROUNDS = 5;
+/**
+ * By how much the time of an upload may lie behind its being there, and how coarse it is: S3 tells times in whole seconds, and its
+ * events a little later ones.
+ */
+const CLOCK = { local: { marginMs: 0, tickMs: 50 }, aws: { marginMs: 2000, tickMs: 1000 } } as const;
+const MAX_ROUNDS = 10;
 /** An index may lag behind its table, and a worker takes a moment to end. */
-const ROUND_WAIT_MS = 1000;
+const ROUND_WAIT_MS = { local: 100, aws: 1000 } as const;
 const AT_ONCE = 16;
 
 /** @returns what is gone and what is not. Throws only where a store or queue does: the erasure then stands as begun. */
@@ -68,16 +72,19 @@ export async function erasePlace(
   // Those of a run that was killed: their records may be gone and their files not.
   const ids = await buriedJobs(ports, begun.id);
   let { found: remaining, newest } = await takeStock(ports, place, ids);
+  const { marginMs, tickMs } = CLOCK[deployment];
   for (let round = 1; round <= MAX_ROUNDS; round++) {
-    const until = new Date(Math.max(now().getTime(), newest?.getTime() ?? 0) + MARGIN_MS);
+    const time = deployment === 'aws' ? await storeTime(ports) : now();
+    const until = new Date(Math.max(time.getTime(), newest?.getTime() ?? 0) + marginMs);
     await updateErasure(ports, begun.id, (erasure) => ({
       ...erasure,
       erased_until: later(erasure.erased_until, until),
     }));
     await eraseUntil(place, until, erasing, ids);
+    // Looked at from a moment on when whatever comes bears a later time: it is new, and nothing is both left and refused.
+    await wait(Math.max(ROUND_WAIT_MS[deployment], until.getTime() + tickMs - time.getTime()));
     ({ found: remaining, newest } = await takeStock(ports, place, ids));
     if (isNothing(remaining)) break;
-    if (round < MAX_ROUNDS) await wait(ROUND_WAIT_MS);
   }
   const finished = await endErasure(ports, begun.id, removed, isNothing(remaining), now());
   return ErasureCertificateSchema.parse({
@@ -96,6 +103,14 @@ export async function erasePlace(
     is_complete: isNothing(remaining),
     out_of_reach: [...ports.traces.outOfReach],
   } satisfies ErasureCertificate);
+}
+
+/** What the bucket takes for now: it is its times that uploads are known by, and our clock may be wrong by minutes. */
+async function storeTime({ buckets: { results } }: Ports): Promise<Date> {
+  await results.put(CLOCK_KEY, '{}', { contentType: 'application/json' });
+  const stored = await results.head(CLOCK_KEY);
+  if (!stored) throw new Error(`${CLOCK_KEY} must be there when it has been written, got nothing.`);
+  return stored.lastModified;
 }
 
 /** Whether a finished erasure is to be looked after. */

@@ -203,6 +203,34 @@ describe('an erasure', () => {
   });
 });
 
+describe('what is uploaded while it is erased', () => {
+  test('goes too, if it came before the last look; what comes after it is a job of its own', async () => {
+    await finished();
+    let waits = 0;
+    const wait = async (milliseconds: number) => {
+      // Real files bear real times, so the clock goes with them.
+      context.clock.move(milliseconds / 1000);
+      if (++waits === 1) await uploadImages(context);
+    };
+    const request = { place: PLACE, requestedBy: 'ada@desk', deployment: 'aws' } as const;
+    const certificate = await erasePlace(context.ports, request, { now: context.now, wait });
+    expect([waits, certificate.is_complete]).toEqual([2, true]);
+    expect(await keysOf('uploads')).toEqual([]);
+    // Whatever S3 makes of the time of the next upload, it lies behind the erasure's.
+    const next = Math.floor(context.now().getTime() / 1000) * 1000;
+    expect(next).toBeGreaterThan(Date.parse(certificate.erased_until) - 1);
+  });
+});
+
+test('in AWS the bucket’s clock decides what is earlier: one’s own may be wrong', async () => {
+  await finished();
+  const request = { place: PLACE, requestedBy: 'ada@desk', deployment: 'aws' } as const;
+  const hourAhead = () => new Date(Date.now() + HOUR * 1000);
+  const certificate = await erasePlace(context.ports, request, { now: hourAhead, wait: async () => {} });
+  expect(certificate.is_complete).toBe(true);
+  expect(Date.parse(certificate.erased_until)).toBeLessThan(Date.now() + 60_000);
+});
+
 describe('killed half-way', () => {
   /** Fails at the n-th call of any of these, as a process does that is killed. */
   function dyingAt(n: number): Ports {

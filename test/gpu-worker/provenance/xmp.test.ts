@@ -30,3 +30,9 @@ test('whatever a model is called stays text', () => {
     '<Iptc4xmpExt:AISystemUsed>a&lt;b&gt;&amp;&quot;c</Iptc4xmpExt:AISystemUsed>',
   );
 });
+
+test('a model whose files nobody has read is named without a version', () => {
+  const xmp = provenanceXmp({ ...ORIGIN, modelSha256: null });
+  expect(xmp).toContain('AISystemUsed>random<');
+  expect(xmp).not.toMatch(/AISystemVersionUsed|null/);
+});
