@@ -2,18 +2,11 @@
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { AwsDeployment, QueueName } from '../contract/deployment';
-import type { DeploymentParts } from './outputs';
-import type { Settings } from './settings';
-
-export interface DeploymentJsonProps extends DeploymentParts {
-  readonly settings: Settings;
-  /** Of every service, where an emulator plays them. */
-  readonly endpoint?: string;
-}
+import type { OutputsProps } from './outputs';
 
 /** @returns JSON with names that CloudFormation fills in. */
-export function deploymentJson(scope: Construct, props: DeploymentJsonProps): string {
-  const { settings, storage, queues, batch, secret, endpoint } = props;
+export function deploymentJson(scope: Construct, props: OutputsProps): string {
+  const { settings, storage, queues, batch, secret } = props;
   const stack = Stack.of(scope);
   const queue = (name: QueueName) => ({
     url: queues[name].queue.queueUrl,
@@ -22,7 +15,6 @@ export function deploymentJson(scope: Construct, props: DeploymentJsonProps): st
   const deployment: AwsDeployment = {
     type: 'aws',
     region: stack.region,
-    ...(endpoint !== undefined && { endpoint }),
     buckets: {
       uploads: storage.uploads.bucketName,
       results: storage.results.bucketName,

@@ -19,15 +19,12 @@ import type { Storage } from './storage';
 import type { WebhookSecret } from './webhook-secret';
 
 /** What a deployment is made of. */
-export interface DeploymentParts {
+export interface OutputsProps {
+  readonly settings: Settings;
   readonly storage: Storage;
   readonly queues: FlowQueues;
   readonly batch: BatchNames;
   readonly secret: WebhookSecret;
-}
-
-export interface OutputsProps extends DeploymentParts {
-  readonly settings: Settings;
 }
 
 /** @param scope the stack itself: an output anywhere below would get a longer name. */

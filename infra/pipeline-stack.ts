@@ -34,12 +34,10 @@ export interface PipelineStackProps extends StackProps {
   readonly settings: Settings;
   /** A Batch of somebody else's, for emulators: the stack has no GPUs and no network then. */
   readonly batch?: BatchNames;
-  /** Where an emulator plays every service; its functions are told so. */
-  readonly endpoint?: string;
 }
 
 export class PipelineStack extends Stack {
-  constructor(scope: Construct, id: string, { settings, batch: played, endpoint, ...props }: PipelineStackProps) {
+  constructor(scope: Construct, id: string, { settings, batch: played, ...props }: PipelineStackProps) {
     super(scope, id, {
       stackName: settings.stack_name,
       description: 'mv2id: identity-consistent video of a person, from several photos, as a batch job system.',
@@ -54,7 +52,7 @@ export class PipelineStack extends Stack {
     const secret = new WebhookSecret(this, 'SigningSecret', { settings, key });
     const batch = new BatchAccess(this, 'Batch', played ?? batchNames(settings));
     const parts = { storage, queues, batch, secret };
-    const deployment = deploymentJson(this, { settings, ...parts, endpoint });
+    const deployment = deploymentJson(this, { settings, ...parts });
     const stage = { settings, deployment, key, ...parts };
 
     // job.json -> intake -> validate -> jobs
