@@ -10,6 +10,7 @@ import { type Finding, look, ok, type Verdict } from './checks/finding';
 import { checkHome, localRooms } from './checks/home';
 import { checkJob } from './checks/job';
 import { checkModels, type Rooms } from './checks/models';
+import { checkQueues } from './checks/queues';
 import { checkStack } from './checks/stack';
 import { checkStorage } from './checks/storage';
 import { judgeWebhookSecret } from './checks/webhook-secret';
@@ -76,6 +77,7 @@ async function checkDeployment(deployment: Deployment, options: DeployCheckOptio
   const ports = await openPorts(deployment);
   try {
     report(await checkStorage(ports));
+    report(await look('queues', () => checkQueues(ports)));
     const rooms = await (deployment.type === 'local'
       ? checkLocal(deployment.home, ports, report)
       : checkAws(deployment, report));

@@ -28,7 +28,7 @@ export function addModelCommands(program: Command, streams: Streams, setExitCode
     .command('push')
     .description('Bring a model directory into the models bucket. Interrupted, the same command goes on from there.')
     .argument('<dir>')
-    .option('--as <model id>', 'what jobs call it (default: name of the directory)')
+    .option('--as <model id>', 'what jobs call it (default: name of the directory, in lower case)')
     .option('--replace', 'in place of another model of this id')
     .option('--dry-run', 'only look and compare; send nothing')
     .option('--json', 'print what was done as JSON')

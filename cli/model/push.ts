@@ -45,7 +45,7 @@ interface PushReport {
 
 /** @returns the exit code. @throws UsageError for a directory that jobs could not use, or a name that is another model's. */
 export async function runPush(dir: string, options: PushOptions, streams: Streams): Promise<number> {
-  const model = requireModelId(options.as ?? path.basename(path.resolve(dir)));
+  const model = requireModelId(options.as ?? modelIdOf(dir));
   const { problems } = await inspectModel(dir, { computeDtype: 'bfloat16' });
   for (const problem of problems) streams.stderr.write(`mv2id: ${problem}\n`);
   if (problems.length > 0) return EXIT_USAGE;
@@ -73,6 +73,14 @@ export async function runPush(dir: string, options: PushOptions, streams: Stream
       process.off('SIGINT', interrupt);
     }
   });
+}
+
+/** `Wan2.1-T2V-14B` -> `wan2.1-t2v-14b` */
+function modelIdOf(dir: string): string {
+  return path
+    .basename(path.resolve(dir))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, '-');
 }
 
 function requireModelId(id: string): string {

@@ -13,13 +13,14 @@ import {
   DescribeInstanceTypesCommand,
   DescribeSubnetsCommand,
 } from '@aws-sdk/client-ec2';
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import {
   GetAWSDefaultServiceQuotaCommand,
   GetServiceQuotaCommand,
   NoSuchResourceException,
 } from '@aws-sdk/client-service-quotas';
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { judgeDisk } from '../../cli/checks/home';
 import { judgeRoom } from '../../cli/checks/models';
@@ -97,6 +98,7 @@ describe('a stack', () => {
       'ok  uploads  Sets can be uploaded.',
       'ok  results  Results can be read.',
       'ok  jobs  The table of jobs can be read.',
+      'ok  queues  All 4 answer; 0 messages are on their way.',
       'ok  webhook secret  One secret signs webhooks.',
       'ok  job queue  mv2id-jobs: 2 environments.',
       'ok  environment  mv2id-spot: Spot, g6e.xlarge, g6e.2xlarge, up to 16 vCPUs.',
@@ -115,6 +117,7 @@ describe('a stack', () => {
     ]);
     expect(exitCode).toBe(0);
     expect([...account.s3.objects.keys()]).toEqual(before);
+    expect(account.s3.mock.commandCalls(DeleteObjectCommand)).toEqual([]);
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('mv2id-check-'))).toEqual([]);
   });
 
@@ -229,6 +232,23 @@ const FAULTS: [title: string, change: (account: PlayedAccount) => unknown, lines
     'no right to read jobs',
     ({ dynamodb }) => dynamodb.on(QueryCommand).rejects(denied('dynamodb:Query')),
     ['problem  jobs  These AWS credentials must be allowed'],
+  ],
+  [
+    'messages that nobody could work on',
+    ({ messages }) => {
+      messages.set('https://sqs.example.com/webhooks', 5);
+      messages.set('https://sqs.example.com/webhooks-dead', 2);
+      messages.set('https://sqs.example.com/intake-dead', 1);
+    },
+    [
+      'warning  queues  A message of intake could not be',
+      'warning  queues  2 messages of webhooks could not be worked on: docs/runbook.md#dead-letters-webhooks.',
+    ],
+  ],
+  [
+    'no right to look at queues',
+    ({ sqs }) => sqs.on(GetQueueAttributesCommand).rejects(denied('sqs:GetQueueAttributes')),
+    ['warning  queues  Not looked at: These AWS'],
   ],
   [
     'a secret that is none',

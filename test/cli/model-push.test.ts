@@ -37,7 +37,7 @@ const CLOUD: AwsDeployment = {
 };
 /** Beside the model's own files one of several parts, which comes last of them. */
 const EXTRA = 'z-extra.bin';
-const EXTRA_BYTES = 17 * 1024 * 1024;
+const EXTRA_BYTES = 9 * 1024 * 1024;
 
 const userHome = process.env.HOME;
 let folder: string;
@@ -238,6 +238,13 @@ test.each([
   expect(exitCode).toBe(64);
   expect(stderr).toContain(message);
   expect(s3.mock.calls()).toEqual([]);
+});
+
+test('without a name it bears that of its directory', async () => {
+  const named = path.join(folder, 'Wan2.1 T2V-14B');
+  cpSync(model, named, { recursive: true });
+  const { exitCode, stdout } = await push(named, '--dry-run');
+  expect([exitCode, stdout.split(':')[0]]).toEqual([0, 'wan2.1-t2v-14b']);
 });
 
 test('list leaves out what is no model', async () => {

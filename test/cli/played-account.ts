@@ -14,19 +14,28 @@ import {
 } from '@aws-sdk/client-ec2';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { AwsDeployment } from '../../contract/deployment';
 import { type PlayedS3, playS3 } from '../clients/aws/played-s3';
 import { stackOutputs } from '../stack-outputs';
 
-const QUEUE = { url: 'https://sqs.example.com/q', dead_letter_url: 'https://sqs.example.com/d' };
+const queue = (name: string) => ({
+  url: `https://sqs.example.com/${name}`,
+  dead_letter_url: `https://sqs.example.com/${name}-dead`,
+});
 export const DEPLOYMENT: AwsDeployment = {
   type: 'aws',
   region: 'eu-central-1',
   buckets: { uploads: 'u', results: 'r', models: 'm' },
   table: 't',
-  queues: { intake: QUEUE, jobs: QUEUE, batch_events: QUEUE, webhooks: QUEUE },
+  queues: {
+    intake: queue('intake'),
+    jobs: queue('jobs'),
+    batch_events: queue('batch-events'),
+    webhooks: queue('webhooks'),
+  },
   batch: { job_queue: 'mv2id-jobs', job_definition: 'mv2id-worker' },
   webhook_secret: 'mv2id-secret',
 };
@@ -39,6 +48,9 @@ export interface PlayedAccount {
   readonly quotas: ReturnType<typeof mockClient>;
   readonly secretsManager: ReturnType<typeof mockClient>;
   readonly dynamodb: ReturnType<typeof mockClient>;
+  readonly sqs: ReturnType<typeof mockClient>;
+  /** Messages by the address of their queue. */
+  readonly messages: Map<string, number>;
   /** vCPUs by quota code. */
   readonly allowed: Map<string, number>;
   restore(): void;
@@ -147,9 +159,18 @@ export function playAccount(): PlayedAccount {
   }));
   secretsManager.on(GetSecretValueCommand).resolves({ SecretString: '{"secrets":["whsec_not-to-be-told"]}' });
   dynamodb.on(QueryCommand).resolves({ Items: [] });
-  const all = [s3, cloudFormation, batch, ec2, quotas, secretsManager, dynamodb];
+  const sqs = mockClient(SQSClient);
+  const messages = new Map<string, number>();
+  sqs.on(GetQueueAttributesCommand).callsFake(async ({ QueueUrl }) => ({
+    Attributes: {
+      ApproximateNumberOfMessages: String(messages.get(QueueUrl) ?? 0),
+      ApproximateNumberOfMessagesNotVisible: '0',
+      ApproximateNumberOfMessagesDelayed: '0',
+    },
+  }));
+  const all = [s3, cloudFormation, batch, ec2, quotas, secretsManager, dynamodb, sqs];
   return {
-    ...{ s3, cloudFormation, batch, ec2, quotas, secretsManager, dynamodb, allowed },
+    ...{ s3, cloudFormation, batch, ec2, quotas, secretsManager, dynamodb, sqs, allowed, messages },
     restore: () => {
       for (const mock of all) mock.restore();
     },
