@@ -66,7 +66,8 @@ export async function erasePlace(
   { place, requestedBy, deployment }: ErasureRequest,
   { now = () => new Date(), wait = sleep }: ErasureOptions = {},
 ): Promise<ErasureCertificate> {
-  const begun = await beginErasure(ports, place, requestedBy, now());
+  const uploadTime = () => (deployment === 'aws' ? storeTime(ports) : now());
+  const begun = await beginErasure(ports, place, requestedBy, now(), await uploadTime());
   const removed = new Removed();
   const erasing: JobErasing = { ports, erasure: begun.id, now, removed };
   // Those of a run that was killed: their records may be gone and their files not.
@@ -74,7 +75,7 @@ export async function erasePlace(
   let { found: remaining, newest } = await takeStock(ports, place, ids);
   const { marginMs, tickMs } = CLOCK[deployment];
   for (let round = 1; round <= MAX_ROUNDS; round++) {
-    const time = deployment === 'aws' ? await storeTime(ports) : now();
+    const time = await uploadTime();
     const until = new Date(Math.max(time.getTime(), newest?.getTime() ?? 0) + marginMs);
     await updateErasure(ports, begun.id, (erasure) => ({
       ...erasure,
@@ -177,9 +178,15 @@ async function eraseRecords(place: ErasedPlace, until: Date, erasing: JobErasing
   }
 }
 
-async function beginErasure(ports: Ports, place: ErasedPlace, requestedBy: string, now: Date): Promise<Erasure> {
+/** @param until the time of uploads that are to be gone. */
+async function beginErasure(
+  ports: Ports,
+  place: ErasedPlace,
+  requestedBy: string,
+  now: Date,
+  until: Date,
+): Promise<Erasure> {
   const id = placeHash(place);
-  const time = now.toISOString();
   const first: Erasure = {
     id,
     version: 1,
@@ -187,8 +194,8 @@ async function beginErasure(ports: Ports, place: ErasedPlace, requestedBy: strin
     place,
     status: 'running',
     requested_by: requestedBy,
-    requested_at: time,
-    erased_until: time,
+    requested_at: now.toISOString(),
+    erased_until: until.toISOString(),
     finished_at: null,
     sweep_at: null,
     runs: 1,
@@ -197,7 +204,7 @@ async function beginErasure(ports: Ports, place: ErasedPlace, requestedBy: strin
   if (await ports.erasures.insert(first)) return first;
   return updateErasure(ports, id, (stored) => {
     const isCarriedOn = stored.status === 'running';
-    const erased_until = later(stored.erased_until, now);
+    const erased_until = later(stored.erased_until, until);
     if (isCarriedOn) return { ...stored, place, erased_until, runs: stored.runs + 1 };
     return { ...first, version: stored.version, erased_until, removed: stored.removed };
   });
