@@ -27,6 +27,19 @@ test('a terminal gets one line that is rewritten, with seconds a step and what i
   ]);
 });
 
+test('bytes have a rate, which counts only what was sent now', () => {
+  const { progress, wait, written } = record({ isTTY: true });
+  progress.begin('Sending');
+  progress.updateBytes(400e6, 1e9, 400e6);
+  wait(2);
+  progress.updateBytes(600e6, 1e9, 400e6);
+  progress.end();
+  expect(written().split('\r\u001b[K').slice(2)).toEqual([
+    'Sending [##########--------------] 400.0 MB of 1.00 GB',
+    'Sending [##############----------] 600.0 MB of 1.00 GB  100.0 MB/s  ETA 4.00 s\n',
+  ]);
+});
+
 test('a narrow terminal does not wrap', () => {
   const { progress, wait, written } = record({ isTTY: true, columns: 20 });
   progress.begin('Denoising');
