@@ -75,7 +75,6 @@ function ruleOf(schema: z.ZodType): string {
 }
 
 function unwrapped(schema: z.ZodType): z.ZodType {
-  const wraps =
-    schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault;
+  const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault;
   return wraps ? unwrapped(schema.unwrap() as z.ZodType) : schema;
 }
