@@ -21,7 +21,7 @@ import type { Plan } from '../gpu-worker/plan';
 import { credentialsFromEnv } from '../gpu-worker/provenance/credentials-from-env';
 import type { Provider } from '../gpu-worker/session';
 import { writeWholeFile } from '../gpu-worker/whole-file';
-import { EXIT_INTERRUPTED, UsageError } from './exit-code';
+import { UsageError } from './exit-code';
 import { HOME } from './home';
 import { createProgress, type Progress, seconds } from './progress';
 import { readManifestFile } from './reference-folder';
@@ -137,9 +137,9 @@ async function makeWorkFolder(outFolder: string): Promise<{ workFolder: string; 
 /** Ctrl-C stops after the running step; a second one at once. */
 function stopOnSignals(generation: Generation, progress: Progress, workFolder: string): () => void {
   let isStopping = false;
-  const stop = () => {
+  const stop = (signal: NodeJS.Signals) => {
     if (isStopping) {
-      void rm(workFolder, { recursive: true, force: true }).finally(() => process.exit(EXIT_INTERRUPTED));
+      void rm(workFolder, { recursive: true, force: true }).finally(() => dieBy(signal));
       return;
     }
     isStopping = true;
@@ -154,6 +154,12 @@ function stopOnSignals(generation: Generation, progress: Progress, workFolder: s
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   };
+}
+
+/** Exiting would wait for, or crash with, the thread that is inside the runtime; the signal itself ends everything at once. */
+function dieBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 function showEvent(event: GenerationEvent, model: string, progress: Progress): void {

@@ -1,7 +1,7 @@
 /** The command as a process of its own: signals, a full disk, and what stays behind. */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { writeRandomModel } from '../random-model';
 import { writeReferenceSet } from '../reference-set';
@@ -32,7 +32,14 @@ function run(args: string[], onOutput: (stderr: string, interrupt: () => void) =
     stderr += data;
     onOutput(stderr, () => child.kill('SIGINT'));
   });
-  return new Promise((resolve) => child.on('close', (exitCode) => resolve({ exitCode, stderr })));
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => resolve({ exitCode: code ?? exitCodeOf(signal), stderr }));
+  });
+}
+
+/** As a shell tells it. */
+function exitCodeOf(signal: NodeJS.Signals | null): number | null {
+  return signal && 128 + constants.signals[signal];
 }
 
 function out(name: string): string {
