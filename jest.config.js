@@ -8,5 +8,7 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
+  // Bundles and images that a synthesis left there.
+  modulePathIgnorePatterns: ['<rootDir>/out/'],
   testTimeout: 120_000,
 };
