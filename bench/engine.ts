@@ -1,5 +1,4 @@
 /** Our side of the benchmark, a process of its own: does what protocol.ts lists, with the pieces a generation is made of. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { CancelFlag } from '../gpu-worker/cancellation';
@@ -10,6 +9,7 @@ import { openTokenizer } from '../gpu-worker/model/tokenizer';
 import { emitVaeDecoder } from '../gpu-worker/model/vae';
 import { Graph } from '../gpu-worker/onnx/graph';
 import { MatMul } from '../gpu-worker/onnx/ops';
+import { peakMemoryBytes } from '../gpu-worker/peak-memory';
 import { emitPlannedTransformer, ropeInputs, timestepInput } from '../gpu-worker/planned-transformer';
 import { createSession, type FloatTensor, type Session, type SessionOptions, type Tensor } from '../gpu-worker/session';
 import { VaeDecoder } from '../gpu-worker/vae-decoder';
@@ -122,7 +122,7 @@ class Engine {
   }
 
   async peak(): Promise<Answer> {
-    return { bytes: peakBytes() };
+    return { bytes: peakMemoryBytes() };
   }
 
   private async unload(): Promise<void> {
@@ -171,13 +171,6 @@ async function timed(work: () => Promise<void>): Promise<{ seconds: number }> {
 function magnitude(pieces: readonly Float32Array[]): number {
   const sum = pieces.reduce((total, piece) => piece.reduce((part, value) => part + Math.abs(value), total), 0);
   return sum / pieces.reduce((count, piece) => count + piece.length, 0);
-}
-
-/** Linux's own mark of this program; resourceUsage would count the starting process, if that was larger. */
-function peakBytes(): number {
-  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return Number(kibibytes) * 1024;
 }
 
 async function main(): Promise<void> {

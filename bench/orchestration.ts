@@ -10,6 +10,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { JobLedger } from '../clients/job-ledger';
+import { peakMemoryBytes } from '../gpu-worker/peak-memory';
 import { startDeployment } from '../local/deployment';
 import { IdleRunner } from './orchestration/idle-runner';
 import { putIdleModel, smallImage, uploadSet } from './orchestration/sets';
@@ -80,7 +81,7 @@ async function measure(jobs: number): Promise<Figures> {
     const seconds = (performance.now() - start) / 1000;
     const { user, system } = process.cpuUsage(startCpu);
     const cpuSeconds = (user + system) / 1e6;
-    const peakMemory = process.resourceUsage().maxRSS * 1024;
+    const peakMemory = peakMemoryBytes();
     return { jobs, seconds, cpuSeconds, peakMemory, store: folderSize(ports.home.store) };
   } finally {
     await deployment.stop();

@@ -17,6 +17,7 @@ import { type Generation, startGeneration } from '../gpu-worker/generation';
 import { DTYPE_OF_PROVIDER, seedOf } from '../gpu-worker/job-defaults';
 import { byteText } from '../gpu-worker/memory';
 import type { FloatDType } from '../gpu-worker/onnx/graph';
+import { peakMemoryBytes } from '../gpu-worker/peak-memory';
 import type { Plan } from '../gpu-worker/plan';
 import { credentialsFromEnv } from '../gpu-worker/provenance/credentials-from-env';
 import type { Provider } from '../gpu-worker/session';
@@ -285,9 +286,8 @@ async function showResult({ stdout, outFolder, files, plan, phases, startedAt }:
   const parts = [...phases.durations].map(
     ([phase, duration]) => `${PHASE_LABELS[phase].toLowerCase()} ${seconds(duration)}`,
   );
-  const peak = process.resourceUsage().maxRSS * 1024; // kibibytes, as Node gives them on every system
   stdout.write(`${seconds(total)} in all: ${parts.join(', ')} (${seconds(denoising / steps)} a step)\n`);
-  stdout.write(`Peak memory ${byteText(peak)}\n`);
+  stdout.write(`Peak memory ${byteText(peakMemoryBytes())}\n`);
   for (const file of files) {
     const whole = path.join(outFolder, file);
     const { size } = await stat(whole);

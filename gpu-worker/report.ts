@@ -15,6 +15,7 @@ import { sha256OfFile } from './file-hash';
 import type { GenerationRequest, GenerationResult } from './generate';
 import type { Size } from './images';
 import type { CachedModel } from './model-cache';
+import { peakMemoryBytes } from './peak-memory';
 
 export interface Reported {
   readonly jobId: JobId;
@@ -58,7 +59,7 @@ export async function describeGeneration(reported: Reported): Promise<Report> {
     timings_seconds: timingsSeconds,
     attempts,
     resumed_from_step: result.resumedFromStep,
-    peak_memory_bytes: process.resourceUsage().maxRSS * 1024, // kibibytes, as Node gives them on every system
+    peak_memory_bytes: peakMemoryBytes(),
     provider: request.session.provider,
     compute_dtype: request.computeDtype,
     versions: versions(),

@@ -115,12 +115,13 @@ describe('bombs cost little memory', () => {
     const script = `
       const { readFileSync } = require('node:fs');
       require('tsx/cjs');
+      const { peakMemoryBytes } = require(${JSON.stringify(path.resolve('gpu-worker/peak-memory'))});
       const { requireDecodes, requireImageHeader } = require(${JSON.stringify(path.resolve('faces/reference-image'))});
       const bytes = readFileSync(0);
       const image = { file: 'a.png' };
       requireImageHeader(bytes, image, 'image').then(() => requireDecodes(bytes, image, 'image')).then(
         () => 'accepted', (error) => error.message,
-      ).then((message) => console.log(JSON.stringify({ message, peakMiB: process.resourceUsage().maxRSS / 1024 })));
+      ).then((message) => console.log(JSON.stringify({ message, peakMiB: peakMemoryBytes() / 2 ** 20 })));
     `;
     const measure = (input: Buffer): { message: string; peakMiB: number } =>
       JSON.parse(execFileSync(process.execPath, ['-e', script], { input, encoding: 'utf8' }));
