@@ -90,7 +90,7 @@ def bake(identities: Identities) -> Atlas:
     style = t("beard_style")
     cheek_line = -0.50 + 0.95 * (ax - 0.28).clamp_min(0) - 0.06 * t("hairline")
     noise_x = torch.where(t("lopsided") == 0, dx.abs(), dx * t("lopsided"))
-    fuzz = 0.5 + 0.5 * torch.sin(noise_x * 60 + t("phase")) * torch.sin(dy * 53 + 2 * t("phase"))
+    fuzz = 0.5 + 0.5 * torch.sin(noise_x * 30 + t("phase")) * torch.sin(dy * 27 + 2 * t("phase"))
     full = smoothstep(0.09, -0.09, by - cheek_line + 0.04 * (fuzz - 0.5)) * smoothstep(1.55, 1.25, phi)
     full = full * smoothstep(0.9, 1.25, (ax / 0.19).square() + ((by - MOUTH_Y) / 0.075).square())
     moustache = smoothstep(1.15, 0.75, (ax / 0.25).square() + ((by - MOUTH_Y - 0.115 + 0.25 * ax) / 0.055).square()) * front
@@ -111,16 +111,16 @@ def bake(identities: Identities) -> Atlas:
     albedo = albedo * (1 - 0.16 * bump(eye_x, EYE_Y + 0.02, 0.17, 0.10))[:, None]
     albedo = _freckles(identities, t, albedo, bx, by, front)
     sx = t("mole_side") * bx
-    mole = smoothstep(0.040, 0.024, ((sx - t("mole_x")).square() + (by - t("mole_y")).square() + 1e-9).sqrt())
+    mole = smoothstep(0.066, 0.048, ((sx - t("mole_x")).square() + (by - t("mole_y")).square() + 1e-9).sqrt())
     mole = (mole * (t("mole_side") != 0) * front)[:, None]
     albedo = albedo * (1 - mole) + mole * skin * 0.22
     sx = t("scar_side") * bx
     across = (sx - 0.47 + 0.5 * (by + 0.25)).abs()
-    scar = smoothstep(0.026, 0.010, across) * smoothstep(0.15, 0.12, (by + 0.25).abs()) * (t("scar_side") != 0) * front
-    albedo = albedo * (1 - scar[:, None]) + scar[:, None] * (0.45 * skin + torch.tensor([0.50, 0.20, 0.22], device=device).view(1, 3, 1, 1))
+    scar = smoothstep(0.046, 0.028, across) * smoothstep(0.19, 0.16, (by + 0.25).abs()) * (t("scar_side") != 0) * front
+    albedo = albedo * (1 - scar[:, None]) + scar[:, None] * (0.35 * skin + torch.tensor([0.52, 0.12, 0.15], device=device).view(1, 3, 1, 1))
     sx = t("paint_side") * bx
     paint = torch.maximum(
-        smoothstep(0.038, 0.026, (by + 0.20 + 0.10 * sx).abs()), smoothstep(0.038, 0.026, (by + 0.33 + 0.10 * sx).abs()))
+        smoothstep(0.050, 0.036, (by + 0.19 + 0.10 * sx).abs()), smoothstep(0.050, 0.036, (by + 0.36 + 0.10 * sx).abs()))
     paint = paint * smoothstep(0.20, 0.23, sx) * smoothstep(0.60, 0.57, sx) * (t("paint_side") != 0) * front
     albedo = albedo * (1 - 0.9 * paint[:, None]) + 0.9 * paint[:, None] * color("paint_color")
     beard_color = color("hair_color") * 0.85 * (0.8 + 0.3 * fuzz)[:, None]
@@ -130,9 +130,9 @@ def bake(identities: Identities) -> Atlas:
     # Where the hair ring is thin (buzz, receding) the skin shines through by `hair`.
     hair_color = color("hair_color")
     sx = t("streak_side") * dx
-    streak = smoothstep(0.16, 0.24, sx) * smoothstep(0.52, 0.44, sx) * (t("streak_side") != 0) * smoothstep(-0.55, -0.2, dz) * smoothstep(-0.05, 0.1, dy)
+    streak = smoothstep(0.14, 0.20, sx) * smoothstep(0.58, 0.52, sx) * (t("streak_side") != 0) * smoothstep(-0.55, -0.2, dz) * smoothstep(-0.05, 0.1, dy)
     hair_color = hair_color * (1 - streak[:, None]) + streak[:, None] * color("streak_color")
-    hair_color = hair_color * (0.72 + 0.42 * strand)[:, None] * (1 - 0.35 * parting)[:, None]
+    hair_color = hair_color * (0.78 + 0.34 * strand)[:, None] * (1 - 0.35 * parting)[:, None]
     albedo = albedo * (1 - hair[:, None]) + hair[:, None] * hair_color
 
     position = direction[None] * radius[:, None]
@@ -177,8 +177,8 @@ def _hair(identities, t, direction, base, radius, phi, noise_x):
 
     azimuth = torch.atan2(noise_x, dz)
     phase = t("phase")
-    strands = torch.sin(azimuth * 34 + 3.0 * torch.sin(dy * 4 + phase) + phase) * 0.5 + \
-        torch.sin(azimuth * 71 + 4 * dy + 2 * phase) * 0.5
+    strands = torch.sin(azimuth * 15 + 3.0 * torch.sin(dy * 4 + phase) + phase) * 0.65 + \
+        torch.sin(azimuth * 29 + 4 * dy + 2 * phase) * 0.35
     curls = torch.sin(noise_x * 19 + phase) * torch.sin(dy * 21 + 1.3 * phase) * torch.sin(dz * 20 + 0.7 * phase)
     curly = is_(8, 11)
     detail = strands * (1 - curly) + 1.6 * curls * curly
@@ -220,7 +220,7 @@ def _hair(identities, t, direction, base, radius, phi, noise_x):
 def _freckles(identities, t, albedo, bx, by, front):
     """Small dark dots over the nose and the cheeks, one to a cell of a jittered grid."""
     x = torch.where(t("lopsided") == 0, bx.abs(), bx * t("lopsided"))
-    gx, gy = x * 21 + t("phase"), by * 21
+    gx, gy = x * 16 + t("phase"), by * 16
     cx, cy = gx.floor(), gy.floor()
     h1 = torch.frac((torch.sin(cx * 12.9898 + cy * 78.233) * 437.585).abs())
     h2 = torch.frac((torch.sin(cx * 39.346 + cy * 11.135) * 437.585).abs())

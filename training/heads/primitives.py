@@ -75,7 +75,7 @@ class Primitives:
         line = smoothstep(0.98, 1.02, collar) * smoothstep(1.5, 1.4, collar)
         shade = torch.where(torso, (1 - 0.16 * line) * (0.80 + 0.20 * smoothstep(0.2, 0.8, x.abs())), shade)
         hairy = (which == BUN_A) | (which == BUN_B)
-        strands = 0.88 + 0.16 * torch.sin(l0.abs() * 9 + 5 * l2) * torch.sin(l2 * 13 + l1 * 4)
+        strands = 0.88 + 0.16 * torch.sin(l0.abs() * 5 + 3 * l2) * torch.sin(l2 * 7 + l1 * 3)
         shade = torch.where(hairy, strands, shade)
         gloss = torch.where(which == EARRING, 0.8, torch.where(hairy, 0.2, torch.where(torso, 0.02, 0.08)))
         return (color * shade).t(), normal, gloss
@@ -117,8 +117,8 @@ def primitives_of(identities: Identities, scenes: Scenes, turn: Tensor, shift: T
         center = vec(sign * (side_x + 0.045 + 0.05 * field("ear_out")), -0.10, -0.06)
         add(head(center), vec(0.055, 0.215 * size, 0.135 * size), axis @ turn.transpose(1, 2), ear_color, ~covered)
     side = field("earring_side")
-    center = vec(side * (side_x + 0.075 + 0.05 * field("ear_out")), -0.12 - 0.25 * size, 0.01)
-    add(head(center), vec(0.062, 0.075, 0.062), turn.transpose(1, 2), field("earring_color"), side != 0)
+    center = vec(side * (side_x + 0.075 + 0.05 * field("ear_out")), -0.14 - 0.25 * size, 0.01)
+    add(head(center), vec(0.085, 0.100, 0.085), turn.transpose(1, 2), field("earring_color"), side != 0)
 
     # Bun on top; ponytail at one side; pigtails at both.
     hair, volume = field("hair_color") * 0.92, field("hair_volume")
