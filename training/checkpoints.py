@@ -11,13 +11,32 @@ from pathlib import Path
 
 import torch
 import torch.distributed.checkpoint as dcp
-from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
 from training.files import Ema, save_atomically, write_json_atomically
 
 WHOLE = "transformer.pt"
 POINTER = "transformer.json"
 FOLDER = "transformer"
+
+# Frozen weights, those under a LoRA, stand in the directory that they came from.
+TRAINED = StateDictOptions(ignore_frozen_params=True, strict=False)
+
+
+def frozen_names(model):
+    return {name for name, p in model.named_parameters(remove_duplicate=False) if not p.requires_grad}
+
+
+def trained_state(model):
+    frozen = frozen_names(model)
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
+
+
+def load_trained(model, state):
+    """Raises ValueError when the state is not that of the model's trained weights."""
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    if unexpected or set(missing) - frozen_names(model):
+        raise ValueError(f"The checkpoint must fit the config, got missing {missing[:3]}, unexpected {unexpected[:3]}.")
 
 
 class WholeCheckpoint:
@@ -33,7 +52,7 @@ class WholeCheckpoint:
         if not (self.run / WHOLE).exists():
             return 0, 0.0
         state = torch.load(self.run / WHOLE, map_location="cpu")
-        self.model.load_state_dict(state["model"])
+        load_trained(self.model, state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema.load_state_dict(state["ema"])
         return state["step"], state["seconds"]
@@ -42,7 +61,7 @@ class WholeCheckpoint:
         if not self.accelerator.is_main_process:
             return
         state = {
-            "model": self.model.state_dict(),
+            "model": trained_state(self.model),
             "optimizer": self.optimizer.state_dict(),
             "ema": self.ema.state_dict(),
             "step": step,
@@ -67,7 +86,7 @@ class ShardedCheckpoint:
         state = self._state(0, 0.0)
         dcp.load(state, checkpoint_id=newest_folder(self.run))
         set_state_dict(
-            self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"]
+            self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"], options=TRAINED
         )
         self.ema.load_state_dict(state["ema"])
         return state["step"], state["seconds"]
@@ -86,7 +105,7 @@ class ShardedCheckpoint:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _state(self, step, seconds):
-        model, optimizer = get_state_dict(self.model, self.optimizer)
+        model, optimizer = get_state_dict(self.model, self.optimizer, options=TRAINED)
         return {"model": model, "optimizer": optimizer, "ema": self.ema.state_dict(), "step": step, "seconds": seconds}
 
 
@@ -97,9 +116,9 @@ def newest_folder(run):
 def load_averaged(model, run):
     """The averaged weights of the newest checkpoint, of either kind, into a ConditionedModel that is whole; on the CPU."""
     if (Path(run) / FOLDER).exists():
-        state = {"model": model.state_dict(), "ema": Ema(model, 0.0).state_dict()}
+        state = {"model": trained_state(model), "ema": Ema(model, 0.0).state_dict()}
         dcp.load(state, checkpoint_id=newest_folder(run), no_dist=True)
     else:
         state = torch.load(Path(run) / WHOLE, map_location="cpu")
-    model.load_state_dict(state["model"])
+    load_trained(model, state["model"])
     Ema.load_into(model, state["ema"])

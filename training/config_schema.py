@@ -1,4 +1,7 @@
-"""What a config may say: config/schema.json, which `mv2id train submit` reads too, with messages in the same words."""
+"""What a config may say, with messages in the same words everywhere.
+
+config/schema.json, which `mv2id train submit` reads too; config/fine-tune.schema.json where the config names a `base`.
+"""
 
 import copy
 import json
@@ -6,16 +9,35 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-SCHEMA = json.loads((Path(__file__).parent / "config/schema.json").read_text())
+FOLDER = Path(__file__).parent / "config"
+
+
+def resolved(part):
+    """The schema with every `$ref` ("schema.json#/properties/seed") replaced by what it points to."""
+    if isinstance(part, list):
+        return [resolved(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        target = SCHEMA
+        for key in part["$ref"].removeprefix("schema.json#/").split("/"):
+            target = target[key]
+        return target
+    return {key: resolved(value) for key, value in part.items()}
+
+
+SCHEMA = json.loads((FOLDER / "schema.json").read_text())
+FINE_TUNE_SCHEMA = resolved(json.loads((FOLDER / "fine-tune.schema.json").read_text()))
 
 
 def checked(config, name="the config"):
     """config with defaults filled in. Raises ValueError: one sentence a wrong field, "<field> must be <rule>, got <value>."."""
-    errors = [message for error in Draft202012Validator(SCHEMA).iter_errors(config) for message in sentences(error, name)]
+    schema = FINE_TUNE_SCHEMA if isinstance(config, dict) and "base" in config else SCHEMA
+    errors = [message for error in Draft202012Validator(schema).iter_errors(config) for message in sentences(error, name)]
     if errors:
         raise ValueError(" ".join(errors))
     config = copy.deepcopy(config)
-    fill_defaults(config, SCHEMA)
+    fill_defaults(config, schema)
     return config
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from training.cache_latents import load_vae
+from training.export_fine_tuned import export_fine_tuned
 from training.files import read_config
 from training.sample import load_model, make_scheduler
 
@@ -28,13 +29,16 @@ def write_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config")
     parser.add_argument("run")
     parser.add_argument("out")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     config, run, out = read_config(arguments.config), Path(arguments.run), Path(arguments.out)
+    if "base" in config:
+        print(f"{out}: {export_fine_tuned(config, run, out, GUIDANCE) / 1e6:.1f} MB")
+        return
     vae = load_vae(config, run)
     vae.register_to_config(**json.loads((run / "latents/statistics.json").read_text()))
     model, tokenizer = load_model(config, run)

@@ -40,18 +40,19 @@ def append_metrics(run, stage: str, **values):
 
 
 class Ema:
-    """Exponential moving average of a module's parameters, warmed up so that early weights fade quickly."""
+    """Exponential moving average of a module's trained parameters, warmed up so that early weights fade quickly."""
 
     def __init__(self, module: torch.nn.Module, decay: float):
         self.decay, self.step = decay, 0
-        self.shadow = {name: p.detach().clone().float() for name, p in module.named_parameters()}
+        self.shadow = {name: p.detach().clone().float() for name, p in module.named_parameters() if p.requires_grad}
 
     @torch.no_grad()
     def update(self, module):
         self.step += 1
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
         for name, p in module.named_parameters():
-            self.shadow[name].lerp_(p.float(), 1 - decay)
+            if name in self.shadow:
+                self.shadow[name].lerp_(p.float(), 1 - decay)
 
     def state_dict(self):
         return {"step": self.step, "shadow": self.shadow}
@@ -60,12 +61,10 @@ class Ema:
         self.step = state["step"]
         self.shadow = {name: value.to(self.shadow[name].device) for name, value in state["shadow"].items()}
 
-    @classmethod
-    def load_into(cls, module, state):
+    @staticmethod
+    def load_into(module, state):
         """Give module the averaged weights of a checkpoint's `ema`."""
-        ema = cls(module, 0.0)
-        ema.load_state_dict(state)
-        ema.copy_to(module)
+        module.load_state_dict(state["shadow"], strict=False)
 
     def copy_to(self, module):
         module.load_state_dict(self.shadow, strict=False)

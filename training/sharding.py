@@ -11,11 +11,12 @@ from torch.distributed.fsdp import fully_shard
 
 
 def shard(model, device: torch.device):
-    """Shard a ConditionedModel in place over all processes; returns it. Make its optimiser and its EMA afterwards."""
+    """Shard a ConditionedModel or a Backbone in place over all processes; returns it. Make its optimiser and its EMA afterwards."""
     if not dist.is_initialized():
         raise RuntimeError("training.sharding must be none without torchrun, got full: start it with torchrun.")
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
-    for block in [*model.transformer.blocks, *model.text_encoder.encoder.block]:
+    text_blocks = model.text_encoder.encoder.block if hasattr(model, "text_encoder") else []
+    for block in [*model.transformer.blocks, *text_blocks]:
         fully_shard(block, mesh=mesh)
     return fully_shard(model, mesh=mesh)
 
