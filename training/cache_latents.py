@@ -3,8 +3,8 @@
     python -m training.cache_latents training/config/mv2id-tiny.json training/runs/tiny
 
 Region masking acts on pixels before the VAE, so masked references are encoded here too, `encodings` draws of each.
-Writes RUN/latents/NNNNN.safetensors, float16, not yet normalised: clips [N, z, T, h, w],
-references [N, R, 1 + encodings, z, h, w] (0 is the unmasked one), captions in the metadata; then
+Writes RUN/latents/NNNNN.safetensors, float16, not yet normalised: clips [N, z, T, h, w] with the places `frames` [N, T] of
+their latent frames, references [N, R, 1 + encodings, z, h, w] (0 is the unmasked one), captions in the metadata; then
 RUN/latents/statistics.json. The clips are not needed any more after it.
 """
 
@@ -97,9 +97,10 @@ def main():
         tensors = load_file(source)
         generator = torch.Generator().manual_seed(config["seed"] + int(source.stem))
         latents = encode_clips(vae, tensors["clips"], device, frames_independent)
+        frames = tensors["frames"] if frames_independent else torch.arange(latents.shape[2]).repeat(len(latents), 1)
         references = encode_references(vae, tensors["references"], config["region_masking"], generator, device)
         partial = target.with_suffix(".partial")
-        encoded = {"clips": latents.contiguous(), "references": references.contiguous()}
+        encoded = {"clips": latents.contiguous(), "references": references.contiguous(), "frames": frames}
         save_file(encoded, partial, metadata={"captions": safe_open(source, "pt").metadata()["captions"]})
         partial.rename(target)
         print(target, flush=True)

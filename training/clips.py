@@ -20,6 +20,10 @@ class Clips:
     def __len__(self):
         return sum(self.sizes)
 
+    def num_frames(self, index):
+        """How many frames of clip `index` were rendered."""
+        return self.get("frames", index).shape[1]
+
     def captions(self):
         return [caption for shard in self.shards for caption in json.loads(shard.metadata()["captions"])]
 

@@ -36,13 +36,13 @@ def rope_positions(scheme: str, offset: int, num_frames: int, height: int, width
 
 
 def rope_tables(positions: torch.Tensor, head_dim: int, theta: float = 10000.0):
-    """cos and sin as diffusers keeps them, each value twice. positions [S, 3] -> two [1, S, 1, head_dim]"""
+    """cos and sin as diffusers keeps them, each value twice. positions [B, S, 3] -> two [B, S, 1, head_dim]"""
     spatial = 2 * (head_dim // 6)
     tables = []
     for axis, dim in enumerate((head_dim - 2 * spatial, spatial, spatial)):
         frequencies = theta ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
-        tables.append(positions[:, axis, None].double() * frequencies)
-    angles = torch.cat(tables, dim=-1).repeat_interleave(2, dim=-1)[None, :, None]
+        tables.append(positions[..., axis, None].double() * frequencies)
+    angles = torch.cat(tables, dim=-1).repeat_interleave(2, dim=-1)[:, :, None]
     return angles.cos().float(), angles.sin().float()
 
 
@@ -61,11 +61,11 @@ class ReferenceRotaryPosEmbed(nn.Module):
         _, p_h, p_w = self.patch_size
         height, width = height // p_h, width // p_w
         num_frames = frames - self.num_references if self.kept_frames is None else self.num_frames
-        positions = rope_positions(self.scheme, self.offset, num_frames, height, width, self.num_references)
+        positions = rope_positions(self.scheme, self.offset, num_frames, height, width, self.num_references)[None]
         if self.kept_frames is not None:
-            area = height * width
-            video = positions[: num_frames * area].view(num_frames, area, 3)[self.kept_frames].view(-1, 3)
-            positions = torch.cat([video, positions[num_frames * area :]])
+            area, kept = height * width, self.kept_frames.cpu()
+            video = positions[0, : num_frames * area].view(num_frames, area, 3)[kept].flatten(1, 2)
+            positions = torch.cat([video, positions[:, num_frames * area :].expand(len(kept), -1, -1)], dim=1)
         cos, sin = rope_tables(positions, self.head_dim)
         return cos.to(hidden_states.device), sin.to(hidden_states.device)
 
@@ -81,8 +81,8 @@ def predict_velocity(transformer, latents, references, timestep, text, reference
     """One call of the conditioned model.
 
     latents [B, C, T, h, w] noised video, references [B, C, n, h, w] clean or None, timestep [B] in 0..1000,
-    text [B, L, text_dim] -> velocity [B, C, T, h, w]. Where latents are only frames kept_frames (LongTensor [T]) of a
-    clip of num_frames, tokens keep the positions that they have in the whole clip.
+    text [B, L, text_dim] -> velocity [B, C, T, h, w]. Where latents are only frames kept_frames (LongTensor [B, T]) of
+    clips of num_frames, tokens keep the positions that they have in the whole clip.
     """
     frames = latents.shape[2]
     n = 0 if references is None else references.shape[2]

@@ -38,23 +38,38 @@ def to_uint8(images):
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).cpu()
 
 
-def render_shard(data, seed: int, device="cpu"):
+def pick_frames(data, whole: bool, generator: torch.Generator):
+    """The frames of each clip that are rendered: all, or `rendered_frames` at random. -> LongTensor [N, K]"""
+    num_clips, num_frames = data["clips_per_shard"], data["num_frames"]
+    kept = num_frames if whole else data.get("rendered_frames", num_frames)
+    return torch.rand(num_clips, num_frames, generator=generator).argsort(dim=1)[:, :kept].sort(dim=1).values
+
+
+def render_shard(data, seed: int, device="cpu", whole: bool = True):
+    """One shard's tensors and captions: clips uint8 [N, K, 3, H, W] with their `frames` [N, K], references [N, R, 3, H, W] on white.
+
+    A clip need not be rendered whole: a training that looks at a few frames of each clip learns more from many people.
+    """
     generator = torch.Generator().manual_seed(seed)
-    identities, motions, scenes, captions = sample_clips(data["clips_per_shard"], data["num_frames"], generator)
-    frames = torch.stack([pick_reference_frames(yaw, data["references_per_clip"], generator) for yaw in motions.yaw])
+    identities, motions, scenes, captions = sample_clips(
+        data["clips_per_shard"], data["num_frames"], generator, data["fps"]
+    )
+    views = torch.stack([pick_reference_frames(yaw, data["references_per_clip"], generator) for yaw in motions.yaw])
+    frames = pick_frames(data, whole, generator)
     clips, references = [], []
     for i in range(len(captions)):
         one = slice(i, i + 1)
         identity, scene = identities[one].to(device), scenes[one].to(device)
         motion = motions[one].to(device)
-        views = at_frames(motion, frames[one])
         atlas = bake(identity)
-        clips.append(to_uint8(render(identity, motion, scene, data["size"], "scene", atlas)))
-        references.append(to_uint8(render(identity, views, scene, data["size"], "white", atlas)))
+        shown, viewed = at_frames(motion, frames[one]), at_frames(motion, views[one])
+        clips.append(to_uint8(render(identity, shown, scene, data["size"], "scene", atlas)))
+        references.append(to_uint8(render(identity, viewed, scene, data["size"], "white", atlas)))
     tensors = {
         "clips": torch.cat(clips),
         "references": torch.cat(references),
-        "reference_frames": frames,
+        "frames": frames,
+        "reference_frames": views,
         "yaw": motions.yaw.contiguous(),
         "pitch": motions.pitch.contiguous(),
     }
@@ -78,7 +93,8 @@ def main():
         path = folder / f"{shard:05d}.safetensors"
         if path.exists():
             continue
-        tensors, captions = render_shard(data, config["seed"] * 100_003 + shard, arguments.device)
+        whole = shard % data.get("whole_every", 1) == 0
+        tensors, captions = render_shard(data, config["seed"] * 100_003 + shard, arguments.device, whole)
         partial = path.with_suffix(".partial")
         save_file(tensors, partial, metadata={"captions": json.dumps(captions)})
         partial.rename(path)

@@ -12,7 +12,6 @@ samples of all processes together, each of which takes its share, so one process
 """
 
 import argparse
-import json
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,17 +19,17 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from diffusers import WanTransformer3DModel
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.checkpoints import ShardedCheckpoint, WholeCheckpoint
-from training.clips import Clips
 from training.files import Ema, append_metrics, read_config, stop_asked
 from training.heads.motion import CAPTION_WORDS
+from training.latents import LatentData
+from training.optimizer import build_optimizer
 from training.reference_conditioning import condition, predict_velocity
 from training.sharding import as_number, shard
-from training.text import build_text_encoder, build_tokenizer, encode, tokenize
+from training.text import build_text_encoder, build_tokenizer, encode
 
 
 class ConditionedModel(torch.nn.Module):
@@ -72,66 +71,22 @@ def start_from(model: ConditionedModel, directory: Path):
         raise ValueError(f"{directory}/text_encoder must fit the config, got missing {missing}, unexpected {unexpected}.")
 
 
-class LatentData:
-    """Every cached latent, normalised, in memory: about 90 KB a clip at toy size."""
-
-    def __init__(self, config, run, tokenizer):
-        paths = sorted((Path(run) / "latents").glob("*.safetensors"))
-        statistics = json.loads((Path(run) / "latents/statistics.json").read_text())
-        mean = torch.tensor(statistics["latents_mean"])
-        std = torch.tensor(statistics["latents_std"])
-        shards = [load_file(path) for path in paths]
-        clips = torch.cat([shard["clips"] for shard in shards]).float()
-        references = torch.cat([shard["references"] for shard in shards]).float()
-        self.clips = ((clips - mean.view(-1, 1, 1, 1)) / std.view(-1, 1, 1, 1)).half()
-        self.references = ((references - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)).half()
-        captions = captions_of(paths, run)[: len(self.clips)]
-        max_length = config["text"]["max_length"]
-        self.input_ids, self.attention_mask = tokenize(tokenizer, captions, max_length)
-        self.empty_ids, self.empty_mask = tokenize(tokenizer, [""], max_length)
-        self.settings, self.masking, self.seed = config["training"], config["region_masking"], config["seed"]
-
-    def batch(self, step, progress, process=0, processes=1):
-        """The share of one process. One bucket: every sample has the same number of references and the same frames."""
-        settings, size = self.settings, self.settings["batch_size"]
-        seed = (self.seed + step) * 1_000_003
-        generator = torch.Generator().manual_seed(seed)
-        share = slice(process * size // processes, (process + 1) * size // processes)
-
-        def chance(*shape):
-            return torch.rand(shape, generator=generator)
-
-        index = torch.randint(len(self.clips), (size,), generator=generator)
-        frames = torch.arange(self.clips.shape[2])
-        if progress < settings["whole_clips_from"]:
-            frames = frames[chance(len(frames)).argsort()[: settings["frames_per_clip"]].sort().values]
-        latents = self.clips[index[share]][:, :, frames].float()
-        choices = settings["num_references"]
-        n = choices[torch.randint(len(choices), (), generator=generator)]
-        dropped = chance() < settings["reference_dropout"]
-        references = None
-        if not dropped:
-            views = chance(size, self.references.shape[1]).argsort(dim=1)[:, :n]
-            masked = (chance(size, 1) < self.masking["probability"]) & torch.tensor(self.masking["enabled"])
-            draw = torch.randint(1, self.references.shape[2], (size, n), generator=generator)
-            references = self.references[index[:, None], views, draw * masked][share].float().transpose(1, 2)
-        no_text = chance(size) < (0.5 if dropped else settings["text_dropout"])
-        input_ids = torch.where(no_text[:, None], self.empty_ids, self.input_ids[index])
-        attention_mask = torch.where(no_text[:, None], self.empty_mask, self.attention_mask[index])
-        sigma = torch.sigmoid(torch.randn(size, generator=generator))
-        shift = settings["timestep_shift"]
-        sigma = shift * sigma / (1 + (shift - 1) * sigma)
-        # Large beside everything else: each process draws its own samples' only.
-        noise = torch.stack(
-            [torch.randn(latents.shape[1:], generator=generator.manual_seed(seed + 1 + i)) for i in range(size)[share]]
-        )
-        return latents, references, sigma[share], noise, input_ids[share], attention_mask[share], frames
+def from_scratch(config, run):
+    """-> (data, model, None): there are no previews."""
+    tokenizer = build_tokenizer(CAPTION_WORDS, config["text"]["max_length"])
+    return LatentData(config, run, tokenizer), ConditionedModel(config, len(tokenizer)), None
 
 
-def captions_of(latents, run):
-    """Kept beside the latents, so that the clips are not needed any more; with the clips only in older runs."""
-    texts = [(safe_open(path, "pt").metadata() or {}).get("captions") for path in latents]
-    return [caption for text in texts for caption in json.loads(text)] if all(texts) else Clips(run).captions()
+def fine_tuning_of(config, run):
+    """-> (data, model, previews or None) of a config that names a model directory as its `base`."""
+    # Here, as they bring pipelines, peft and a video decoder along, which take seconds to load.
+    from training.backbone import Backbone
+    from training.buckets import CachedClips
+    from training.previews import Previews
+
+    model = Backbone(config)
+    data = CachedClips(config, run, model.noise_levels)
+    return data, model, Previews(config, run, data) if "previews" in config else None
 
 
 def learning_rate(settings, step, progress):
@@ -167,20 +122,13 @@ def main(argv=None):
     if settings["batch_size"] % processes:
         raise ValueError(f"training.batch_size must be a multiple of {processes} processes, got {settings['batch_size']}.")
     torch.manual_seed(config["seed"])
-    tokenizer = build_tokenizer(CAPTION_WORDS, config["text"]["max_length"])
-    data = LatentData(config, run, tokenizer)
-    model = ConditionedModel(config, len(tokenizer))
+    data, model, previews = fine_tuning_of(config, run) if "base" in config else from_scratch(config, run)
     if arguments.init:
         start_from(model, Path(arguments.init))
-    parameters = sum(p.numel() for p in model.parameters())
+    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     sharded = settings["sharding"] == "full"
     model = shard(model, accelerator.device) if sharded else model.to(accelerator.device)
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": settings["weight_decay"]}, {"params": others, "weight_decay": 0.0}],
-        lr=settings["learning_rate"], betas=(0.9, 0.98), fused=True,
-    )  # fmt: skip
+    optimizer = build_optimizer(model, settings)
     ema = Ema(model, settings["ema_decay"])
     kind = ShardedCheckpoint if sharded else WholeCheckpoint
     checkpoint = kind(run, model, optimizer, ema, accelerator)
@@ -192,7 +140,7 @@ def main(argv=None):
     trained = model if sharded else accelerator.prepare(model)
     # At these lengths the CPU's fused attention is slower than the plain one, in the backward pass above all.
     plain = accelerator.device.type == "cpu"
-    accelerator.print(f"{len(data.clips)} clips, {parameters / 1e6:.1f} M parameters, from step {step}")
+    accelerator.print(f"{len(data)} clips, {parameters / 1e6:.1f} M trained parameters, from step {step}")
     started = saved = time.time()
     first, losses = step, []
 
@@ -215,7 +163,7 @@ def main(argv=None):
         with accelerator.autocast(), sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
             velocity = trained(
                 (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask,
-                frames, data.clips.shape[2],
+                frames, data.num_frames,
             )  # fmt: skip
         loss = (velocity.float() - (noise - latents)).pow(2).mean()
         optimizer.zero_grad(set_to_none=True)
@@ -224,6 +172,8 @@ def main(argv=None):
         optimizer.step()
         ema.update(model)
         step += 1
+        if previews is not None and step % previews.every_steps == 0:
+            previews.make(model, step, accelerator)
         losses.append(loss.detach())
         if step % settings["log_every_steps"] == 0:
             mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()

@@ -39,7 +39,7 @@ def sample_batch(clips: Clips, config, generator):
                 image = (image + 1) * mask - 1
             batch.append(image)
         else:
-            start = torch.randint(data["num_frames"] - length + 1, (), generator=generator).item()
+            start = torch.randint(clips.num_frames(index) - length + 1, (), generator=generator).item()
             batch.append(to_model_range(clips.get("clips", index, slice(start, start + length))))
     return torch.cat(batch).transpose(1, 2).contiguous()
 

@@ -14,7 +14,8 @@ from training.heads.motion import CAPTION_WORDS
 from training.tests.scenarios import prepare, train
 from training.tests.toy import losses, toy_config, toy_latents
 from training.text import build_tokenizer
-from training.train import ConditionedModel, LatentData
+from training.latents import LatentData
+from training.train import ConditionedModel
 
 REPOSITORY = Path(__file__).parent.parent.parent
 STEPS = list(range(1, 7))
@@ -84,10 +85,9 @@ def test_every_process_takes_its_own_share_of_one_batch(tmp_path):
     for step in range(4):
         whole = data.batch(step, 0.0)
         halves = [data.batch(step, 0.0, process, 2) for process in (0, 1)]
-        for i, values in enumerate(whole[:-1]):
+        for i, values in enumerate(whole):
             if values is not None:
                 assert torch.equal(values, torch.cat([half[i] for half in halves]))
-        assert all(torch.equal(whole[-1], half[-1]) for half in halves)
 
 
 def test_a_file_named_stop_ends_a_training_with_its_progress_saved(tmp_path):

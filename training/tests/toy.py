@@ -15,6 +15,7 @@ def toy_config(folder, **training):
     """Writes folder/config.json: the shipped config with everything small and in float32. -> its path"""
     config = read_config(SHIPPED)
     config["data"] |= {"num_clips": 8, "clips_per_shard": 4, "num_frames": 5, "size": 64, "references_per_clip": 3}
+    del config["data"]["rendered_frames"], config["data"]["whole_every"]
     config["vae"] |= {"base_dim": 8, "z_dim": 4}
     config["vae_training"] |= {"steps": 4, "frames_per_batch": 4, "start": "random"}
     config["text"] |= {"d_model": 16, "d_kv": 8, "num_heads": 2, "d_ff": 32, "num_layers": 1}
@@ -24,7 +25,7 @@ def toy_config(folder, **training):
     }  # fmt: skip
     config["training"] |= {
         "steps": 6, "batch_size": 4, "warmup_steps": 2, "frames_per_clip": 3, "num_references": [1, 2],
-        "mixed_precision": "no", "log_every_steps": 1, **training,
+        "mixed_precision": "no", "optimizer": "adamw", "log_every_steps": 1, **training,
     }  # fmt: skip
     path = Path(folder) / "config.json"
     path.parent.mkdir(parents=True, exist_ok=True)
