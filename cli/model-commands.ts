@@ -2,8 +2,10 @@
 import { type Command, Option } from 'commander';
 import * as limits from '../contract/limits';
 import { DTYPES } from './dtypes';
+import { finiteNumber } from './finite-number';
 import { type InspectOptions, runInspect } from './model/inspect';
 import { type ListModelsOptions, runListModels } from './model/list';
+import { EXPERTS, type MergeLoraOptions, runMergeLora } from './model/merge-lora';
 import { type PushOptions, runPush } from './model/push';
 import { type RemoveModelOptions, runRemoveModel } from './model/remove';
 import type { Streams } from './streams';
@@ -24,6 +26,19 @@ export function addModelCommands(program: Command, streams: Streams, setExitCode
     .option('--references <n>', 'for the memory', wholeNumber('--references', 1, limits.MAX_REFERENCE_IMAGES))
     .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES).default('float32'))
     .action(async (dir: string, options: InspectOptions) => setExitCode(await runInspect(dir, options, streams)));
+  model
+    .command('merge-lora')
+    .description('A model directory with a LoRA merged into its weights, as a new model directory.')
+    .argument('<dir>')
+    .argument('<lora>', 'a safetensors file, or the folder that holds one')
+    .argument('<out>', 'a new folder')
+    .addOption(
+      new Option('--expert <name>', 'the transformer that the LoRA is for').choices(EXPERTS).default('transformer'),
+    )
+    .option('--scale <x>', 'multiplies the scale of the LoRA itself', finiteNumber('--scale'), 1)
+    .action((dir: string, lora: string, out: string, options: MergeLoraOptions) =>
+      runMergeLora(dir, lora, out, options, streams),
+    );
   model
     .command('push')
     .description('Bring a model directory into the models bucket. Interrupted, the same command goes on from there.')

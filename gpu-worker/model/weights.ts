@@ -167,6 +167,17 @@ async function readIndex(indexFile: string): Promise<Map<string, string>> {
  * @throws ModelError when the file is missing, truncated or inconsistent.
  */
 export async function readHeader(path: string): Promise<TensorRef[]> {
+  return (await readHeaderAndMetadata(path)).tensors;
+}
+
+/**
+ * The same, with the texts that stand in the header beside the tensors (`__metadata__`).
+ *
+ * @throws ModelError as `readHeader` does.
+ */
+export async function readHeaderAndMetadata(
+  path: string,
+): Promise<{ tensors: TensorRef[]; metadata: Readonly<Record<string, unknown>> }> {
   const file = await realpath(path).catch((error: NodeJS.ErrnoException) => {
     throw new ModelError(`${path} must be present, got ${error.code}.`, { cause: error });
   });
@@ -203,14 +214,19 @@ async function readHeaderLength(path: string, handle: FileHandle, fileSize: numb
   return Number(headerLength);
 }
 
-function parseHeader(file: string, text: string, dataStart: number, fileSize: number): TensorRef[] {
+function parseHeader(
+  file: string,
+  text: string,
+  dataStart: number,
+  fileSize: number,
+): { tensors: TensorRef[]; metadata: Readonly<Record<string, unknown>> } {
   const json = parseJson(`${file}: its header`, text);
   if (!isRecord(json)) throw new ModelError(`${file}: its header must be a JSON object.`);
   const tensors = Object.entries(json)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, entry]) => parseEntry(file, name, entry, dataStart));
   requireContiguous(file, tensors, dataStart, fileSize);
-  return tensors;
+  return { tensors, metadata: isRecord(json.__metadata__) ? json.__metadata__ : {} };
 }
 
 function parseEntry(file: string, name: string, entry: unknown, dataStart: number): TensorRef {

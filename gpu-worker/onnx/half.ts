@@ -2,9 +2,14 @@
  * The two 16-bit float formats as bits: JavaScript has no type for either on Node 20, so tensors carry them in a Uint16Array.
  */
 
+const FLOAT = new Float32Array(1);
+/** The bits of FLOAT. */
+const BITS = new Uint32Array(FLOAT.buffer);
+
 /** A float value as float16 bits, rounded to nearest even. */
 export function float16Bits(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  FLOAT[0] = value;
+  const bits = BITS[0]!;
   const sign = (bits >>> 16) & 0x8000;
   const exponent = ((bits >>> 23) & 0xff) - 127;
   if (Number.isNaN(value)) return sign | 0x7e00;
@@ -24,7 +29,23 @@ export function float16Bits(value: number): number {
 
 /** A float value as bfloat16 bits, rounded to nearest even. */
 export function bfloat16Bits(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  FLOAT[0] = value;
+  const bits = BITS[0]!;
   if (Number.isNaN(value)) return 0x7fc0;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** The value of float16 bits. */
+export function float16Value(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The value of bfloat16 bits: those of a float32 without its lower half. */
+export function bfloat16Value(bits: number): number {
+  BITS[0] = bits << 16;
+  return FLOAT[0]!;
 }

@@ -1,4 +1,4 @@
-import { bfloat16Bits, float16Bits } from '../../../gpu-worker/onnx/half';
+import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../../../gpu-worker/onnx/half';
 
 test.each([
   [0, 0x0000],
@@ -36,4 +36,13 @@ test.each([
 
 test('not a number stays so', () => {
   expect([float16Bits(Number.NaN), bfloat16Bits(Number.NaN)]).toEqual([0x7e00, 0x7fc0]);
+});
+
+test('all 65536 bit patterns that are numbers are read as what is written as them', () => {
+  for (let bits = 0; bits < 1 << 16; bits++) {
+    if ((bits & 0x7fff) <= 0x7c00) expect(float16Bits(float16Value(bits))).toBe(bits);
+    else expect(float16Value(bits)).toBeNaN();
+    if ((bits & 0x7fff) <= 0x7f80) expect(bfloat16Bits(bfloat16Value(bits))).toBe(bits);
+    else expect(bfloat16Value(bits)).toBeNaN();
+  }
 });
