@@ -17,10 +17,10 @@ from PIL import Image
 from training.cache_latents import load_vae
 from training.checkpoints import load_averaged
 from training.clips import to_model_range
+from training.fast_transformer import predict_velocity_fast
 from training.files import read_config
 from training.heads import sample_clips
 from training.heads.motion import CAPTION_WORDS
-from training.reference_conditioning import predict_velocity
 from training.render_clips import render_shard
 from training.text import build_tokenizer, encode, tokenize
 from training.train import ConditionedModel
@@ -58,11 +58,11 @@ def generate(model, tokenizer, config, references, captions, noise, steps=20, te
     latents = noise
     for t in scheduler.timesteps:
         timestep = t.float().expand(len(latents))
-        both = predict_velocity(model.transformer, latents, references, timestep, text, policy)
+        both = predict_velocity_fast(model.transformer, latents, references, timestep, text, policy)
         velocity = both
         if text_scale != 1 or image_scale != 1:
-            only = predict_velocity(model.transformer, latents, references, timestep, empty, policy)
-            neither = predict_velocity(model.transformer, latents, None, timestep, empty, policy)
+            only = predict_velocity_fast(model.transformer, latents, references, timestep, empty, policy)
+            neither = predict_velocity_fast(model.transformer, latents, None, timestep, empty, policy)
             velocity = neither + image_scale * (only - neither) + text_scale * (both - only)
         latents = scheduler.step(velocity, t, latents, return_dict=False)[0]
     return latents

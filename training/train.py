@@ -23,11 +23,12 @@ from safetensors.torch import load_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.checkpoints import ShardedCheckpoint, WholeCheckpoint
+from training.fast_transformer import make_fast, predict_velocity_fast
 from training.files import Ema, append_metrics, read_config, stop_asked
 from training.heads.motion import CAPTION_WORDS
 from training.latents import LatentData
 from training.optimizer import build_optimizer
-from training.reference_conditioning import condition, predict_velocity
+from training.reference_conditioning import condition
 from training.sharding import as_number, shard
 from training.text import build_text_encoder, build_tokenizer, encode
 
@@ -38,9 +39,9 @@ class ConditionedModel(torch.nn.Module):
     def __init__(self, config, vocabulary_size: int):
         super().__init__()
         conditioning = config["reference_conditioning"]
-        self.transformer = condition(
-            WanTransformer3DModel(**config["transformer"]), conditioning["scheme"], conditioning["offset"]
-        )
+        transformer = WanTransformer3DModel(**config["transformer"])
+        condition(transformer, conditioning["scheme"], conditioning["offset"])
+        self.transformer = make_fast(transformer, cpu=not torch.cuda.is_available())
         self.text_encoder = build_text_encoder(config["text"], vocabulary_size)
         self.reference_timestep = conditioning["reference_timestep"]
         torch.nn.init.zeros_(self.transformer.proj_out.weight)
@@ -48,7 +49,7 @@ class ConditionedModel(torch.nn.Module):
 
     def forward(self, latents, references, timestep, input_ids, attention_mask, kept_frames, num_frames):
         text = encode(self.text_encoder, input_ids, attention_mask)
-        velocity = predict_velocity(
+        velocity = predict_velocity_fast(
             self.transformer, latents, references, timestep, text, self.reference_timestep, kept_frames, num_frames
         )
         return velocity.clone()  # FSDP hangs its backward on the output, which must be no view
