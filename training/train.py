@@ -22,7 +22,7 @@ from diffusers import WanTransformer3DModel
 from safetensors.torch import load_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from training.checkpoints import ShardedCheckpoint, WholeCheckpoint
+from training.checkpoints import POINTER, WHOLE, ShardedCheckpoint, WholeCheckpoint, load_averaged
 from training.fast_transformer import make_fast, predict_velocity_fast
 from training.files import Ema, append_metrics, read_config, stop_asked
 from training.heads.motion import CAPTION_WORDS
@@ -61,7 +61,10 @@ def load_weights(folder: Path):
 
 
 def start_from(model: ConditionedModel, directory: Path):
-    """Load the transformer and the text encoder of an exported model directory."""
+    """Load the transformer and the text encoder of an exported model directory, or the averaged weights of a run."""
+    if (directory / POINTER).exists() or (directory / WHOLE).exists():
+        load_averaged(model, directory)
+        return
     transformer = load_weights(directory / "transformer")
     model.transformer.load_state_dict({name: value.float() for name, value in transformer.items()})
     text_encoder = load_weights(directory / "text_encoder")
@@ -112,7 +115,7 @@ def main(argv=None):
     parser.add_argument("run")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (and finish the decay) after this long in all")
     parser.add_argument("--max-steps", type=int, help="stop after this many steps in this call; resume later")
-    parser.add_argument("--init", help="a model directory to start from, such as models/mv2id-tiny")
+    parser.add_argument("--init", help="a model directory to start from, such as models/mv2id-tiny, or a run")
     parser.add_argument("--compile", action="store_true", help="torch.compile the blocks: twice as fast, needs a C++ compiler")
     arguments = parser.parse_args(argv)
     config, run = read_config(arguments.config), Path(arguments.run)

@@ -1,0 +1,170 @@
+"""The ablation: one base without references, from which every variant goes on for the same steps, with the same data and seeds.
+
+    python -m training.ablation.run training/config/ablation.json RUN FOLDER --network RUN/network.safetensors
+
+RUN is a run with a trained VAE and its cached latents; FOLDER takes base/ and cells/<variant>-<seed>/. As the paper fine-tunes a
+text-to-video Wan, the base is trained on captions alone, once. A queue that resumes: what is done is not done again, and a
+training that was stopped goes on from its checkpoint. Results: FOLDER/results/<variant>-<seed>[-<n> references].json.
+"""
+
+import argparse
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from training.ablation.statistics import contributions
+from training.cache_latents import encode_references, load_vae
+from training.files import read_config, write_json_atomically
+from training.measure.cases import held_out_cases
+from training.measure.generate import Generator, generate_all
+from training.measure.network import load_network
+from training.measure.score import Scorer, read_generated
+from training.measure.truth import truth_of
+from training.train import main as train
+
+
+def overridden(config: dict, *overrides: dict) -> dict:
+    """A copy of config with {"section.field": value} put in, later ones over earlier ones."""
+    config = copy.deepcopy(config)
+    for path, value in (item for part in overrides for item in part.items()):
+        section, field = path.split(".")
+        config[section][field] = value
+    return config
+
+
+class Ablation:
+    def __init__(self, path: Path, run: Path, folder: Path, network: Path):
+        self.settings = json.loads(path.read_text())
+        self.config = overridden(read_config(path.parent / self.settings["config"]), self.settings["overrides"])
+        self.run, self.folder, self.network = run, folder, network
+        self.compile = not torch.cuda.is_available()
+        self.scorer = None
+
+    def cells(self) -> list[tuple[str, int]]:
+        """All variants with the first seed, then all with the second: an interrupted ablation compares what it has."""
+        return [(variant, seed) for seed in self.settings["seeds"] for variant in self.settings["variants"]]
+
+    def config_of(self, variant: str, seed: int) -> dict:
+        cell = self.settings["cell"]
+        steps = {"training.steps": cell["steps"]}
+        config = overridden(self.config, cell["overrides"], steps, self.settings["variants"][variant])
+        return config | {"seed": seed}
+
+    def base(self) -> Path:
+        part = self.settings["base"]
+        config = overridden(self.config, part["overrides"], {"training.steps": part["steps"]})
+        return self.trained(self.folder / "base", config)
+
+    def trained(self, folder: Path, config: dict, init: Path | None = None) -> Path:
+        """folder, once its training has reached the last step."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json_atomically(config, folder / "config.json")
+        latents = folder / "latents"
+        if not latents.exists():
+            latents.symlink_to(self.latents_of(config["region_masking"]["ratio"]).resolve())
+            (folder / "vae.pt").symlink_to((self.run / "vae.pt").resolve())
+        done = folder / "done"
+        if not done.exists():
+            start = ["--init", str(init)] if init else []
+            train([str(folder / "config.json"), str(folder), *start, *(["--compile"] if self.compile else [])])
+            if step_of(folder) < config["training"]["steps"]:
+                raise SystemExit(f"{folder} was stopped at step {step_of(folder)}; start again to go on.")
+            done.touch()
+        return folder
+
+    def latents_of(self, ratio: float) -> Path:
+        """The run's own latents, or a copy whose masked references are masked by another share."""
+        if ratio in (0, self.config["region_masking"]["ratio"]):
+            return self.run / "latents"
+        folder = self.folder / f"latents-mask-{ratio}"
+        remask(self.config, self.run, folder, ratio)
+        return folder
+
+    def measured(self, variant: str, seed: int):
+        evaluation, data = self.settings["evaluation"], self.config["data"]
+        cell = self.folder / "cells" / f"{variant}-{seed}"
+        counts = [1] if variant in self.settings["single_view_variants"] else [1, evaluation["references"]]
+        for count in counts:
+            out = self.folder / "results" / f"{variant}-{seed}-{count}.json"
+            if out.exists():
+                continue
+            config = self.config_of(variant, seed)
+            folder = self.trained(cell, config, self.base())
+            if self.scorer is None:
+                self.scorer = self.load_scorer()
+            settings = evaluation | {"num_references": count, "size": data["size"], "fps": data["fps"]}
+            generated = cell / f"generated-{count}.safetensors"
+            if not generated.exists():
+                generate_all(Generator(config, folder), self.scorer.cases, generated, settings)
+            frames, _ = read_generated(generated)
+            self.write(out, {"variant": variant, "seed": seed, "config": config, "evaluation": settings}, self.scorer.score(frames, count))
+
+    def load_scorer(self) -> Scorer:
+        evaluation, data = self.settings["evaluation"], self.config["data"]
+        count = evaluation["identities"]
+        cases = held_out_cases(count, data["num_frames"], data["size"], data["fps"])
+        truth = truth_of(cases, self.network.parent / f"truth-{count}x{data['num_frames']}x{data['size']}.safetensors")
+        return Scorer(load_network(self.network), cases, truth, data["fps"])
+
+    def true_clips(self):
+        """The same figures of the true clips, for one and for several references."""
+        for count in (1, self.settings["evaluation"]["references"]):
+            out = self.folder / "results" / f"true-0-{count}.json"
+            if not out.exists():
+                self.scorer = self.scorer or self.load_scorer()
+                self.write(out, {"variant": "true", "seed": 0}, self.scorer.score(self.scorer.cases.truth, count))
+
+    @staticmethod
+    def write(out: Path, about: dict, scored: dict):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        people = [contributions(row) for row in scored["rows"]]
+        write_json_atomically(about | {"summary": scored["summary"], "people": people}, out)
+        print(out, flush=True)
+
+
+def step_of(folder: Path) -> int:
+    return json.loads((folder / "transformer.json").read_text())["step"]
+
+
+@torch.no_grad()
+def remask(config, run: Path, folder: Path, ratio: float):
+    """folder: the run's latents with masked references of another ratio. From the run's rendered references."""
+    folder.mkdir(parents=True, exist_ok=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    vae, masking = load_vae(config, run, device), config["region_masking"] | {"ratio": ratio}
+    for source in sorted((run / "latents").glob("*.safetensors")):
+        target = folder / source.name
+        if target.exists():
+            continue
+        tensors = load_file(source)
+        rendered = safe_open(run / "clips" / source.name, "pt").get_tensor("references")
+        generator = torch.Generator().manual_seed(config["seed"] + int(source.stem))
+        tensors["references"] = encode_references(vae, rendered, masking, generator, device).contiguous()
+        save_file(tensors, target.with_suffix(".partial"), safe_open(source, "pt").metadata())
+        target.with_suffix(".partial").rename(target)
+    shutil.copy(run / "latents/statistics.json", folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--network", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", help="variants")
+    arguments = parser.parse_args()
+    ablation = Ablation(arguments.config, arguments.run, arguments.folder, arguments.network)
+    ablation.base()
+    ablation.true_clips()
+    for variant, seed in ablation.cells():
+        if not arguments.only or variant in arguments.only:
+            ablation.measured(variant, seed)
+
+
+if __name__ == "__main__":
+    main()
