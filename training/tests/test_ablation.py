@@ -8,8 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from training import cache_latents, render_clips, train_vae
+from training.ablation.plots import plot
+from training.ablation.results import read_results
 from training.ablation.run import Ablation, overridden
-from training.ablation.statistics import Measured, contributions, difference, estimate
+from training.ablation.statistics import Measured, difference, estimate
+from training.ablation.table import COLUMNS, cell, tables
 from training.measure.network import FaceNetwork, save_network
 from training.tests.toy import toy_config
 
@@ -110,3 +113,20 @@ def test_a_share_of_another_size_is_masked_and_nothing_else_changes(ablation):
     assert torch.equal(a["clips"], b["clips"])
     torch.testing.assert_close(a["references"][:, :, 0], b["references"][:, :, 0], rtol=1e-2, atol=1e-2)
     assert not torch.allclose(a["references"][:, :, 1:].float(), b["references"][:, :, 1:].float(), atol=1e-2)
+
+
+def test_tables_and_plots_show_what_was_measured(ablation, tmp_path):
+    results = read_results(ablation.folder / "results")
+    text = tables(results)
+    assert "| single-view |" in text and "| true clips |" in text and "| Masked share |" in text
+    assert "vanilla" not in text
+    plot({"full": results["full", 3], "true": results["true", 3]}, tmp_path / "ablation.svg")
+    assert "<svg" in (tmp_path / "ablation.svg").read_text()
+
+
+def test_a_mark_needs_a_difference_beyond_doubt():
+    people = {figure: [0.5, 1] for figure in COLUMNS}
+    same = Measured([[people] * 20])
+    better = Measured([[people | {"trait_recall": [0.9, 1], "yaw_error": [0.9, 1]}] * 20])
+    assert cell(better, "trait_recall", same).endswith("▲") and cell(better, "yaw_error", same).endswith("▼")
+    assert cell(better, "top1/60-90", same) == "0.500 (0.500 to 0.500)"
