@@ -32,7 +32,7 @@ class Backbone(torch.nn.Module):
         self.noise_levels = noise_levels(Path(config["base"]), expert or config["expert"])
         half = config["training"]["mixed_precision"] == "bf16" and (lora is not None or not trained)
         transformer = WanTransformer3DModel.from_pretrained(
-            config["base"], subfolder=expert or config["expert"], torch_dtype=torch.bfloat16 if half else torch.float32
+            config["base"], subfolder=expert or config["expert"], dtype=torch.bfloat16 if half else torch.float32
         )
         conditioning = config["reference_conditioning"]
         self.transformer = condition(transformer, conditioning["scheme"], conditioning["offset"])

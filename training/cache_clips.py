@@ -34,9 +34,9 @@ class Encoders:
         base = Path(config["base"])
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         text_dtype = torch.bfloat16 if config["training"]["mixed_precision"] == "bf16" else torch.float32
-        vae = AutoencoderKLWan.from_pretrained(base, subfolder="vae", torch_dtype=torch.float32)
+        vae = AutoencoderKLWan.from_pretrained(base, subfolder="vae", dtype=torch.float32)
         self.pipeline = WanPipeline.from_pretrained(
-            base, transformer=None, transformer_2=None, vae=vae, torch_dtype=text_dtype
+            base, transformer=None, transformer_2=None, vae=vae, dtype=text_dtype
         ).to(self.device)
         self.vae = self.pipeline.vae
         self.text_length = min(MAX_TEXT_LENGTH, int(self.pipeline.tokenizer.model_max_length))

@@ -77,7 +77,7 @@ class Previews:
 
     def _sheet(self, views, latents, truth, device):
         """-> uint8 [F, 3, H, W]"""
-        vae = AutoencoderKLWan.from_pretrained(self.config["base"], subfolder="vae", torch_dtype=torch.float32).to(device)
+        vae = AutoencoderKLWan.from_pretrained(self.config["base"], subfolder="vae", dtype=torch.float32).to(device)
         mean, std = latent_statistics(vae)
 
         def decoded(values):
