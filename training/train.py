@@ -164,14 +164,16 @@ def main(argv=None):
             None if t is None else t.to(accelerator.device) for t in data.batch(step, progress, process, processes)
         )
         weight = sigma.view(-1, 1, 1, 1, 1)
-        with accelerator.autocast(), sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
-            velocity = trained(
-                (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask,
-                frames, data.num_frames,
-            )  # fmt: skip
-        loss = (velocity.float() - (noise - latents)).pow(2).mean()
-        optimizer.zero_grad(set_to_none=True)
-        accelerator.backward(loss)
+        # Around the backward pass too, which computes a checkpointed block once more.
+        with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
+            with accelerator.autocast():
+                velocity = trained(
+                    (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask,
+                    frames, data.num_frames,
+                )  # fmt: skip
+            loss = (velocity.float() - (noise - latents)).pow(2).mean()
+            optimizer.zero_grad(set_to_none=True)
+            accelerator.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings["max_gradient_norm"])
         optimizer.step()
         ema.update(model)
