@@ -35,9 +35,12 @@ class Block(nn.Module):
 
 
 class FaceNetwork(nn.Module):
-    """-> who [N, E] of length 1; pose [N, 3] in degrees (yaw, pitch, roll); traits [N, len(TRAITS)] logits of being in view."""
+    """-> who [N, E] of length 1; pose [N, 3] in degrees (yaw, pitch, roll); traits [N, len(TRAITS)] logits of being in view.
 
-    def __init__(self, widths, blocks, embedding: int):
+    A trait may be four pixels of a cheek: a shallow tower of its own looks for it everywhere, at a quarter of the resolution.
+    """
+
+    def __init__(self, widths, blocks, embedding: int, trait_widths=(32, 48, 64)):
         super().__init__()
         layers, width_in = [nn.Conv2d(3, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()], widths[0]
         for stage, (width, count) in enumerate(zip(widths, blocks)):
@@ -48,14 +51,24 @@ class FaceNetwork(nn.Module):
         flat = widths[-1] * (SIZE // 2 ** len(widths)) ** 2
         # A side is a place in the picture: pooling would lose it.
         self.who = nn.Sequential(nn.Dropout(0.2), nn.Linear(flat, embedding), nn.BatchNorm1d(embedding, affine=False))
-        self.seen = nn.Sequential(nn.Linear(flat, 192), nn.ReLU(), nn.Linear(192, 4 + len(TRAITS)))
+        self.pose = nn.Sequential(nn.Linear(flat, 192), nn.ReLU(), nn.Linear(192, 4))
+        first, second, third = trait_widths
+        self.traits = nn.Sequential(
+            nn.Conv2d(3, first, 3, 2, 1, bias=False), nn.BatchNorm2d(first), nn.ReLU(),
+            Block(first, first, 1), Block(first, second, 2), Block(second, third, 1), nn.Conv2d(third, len(TRAITS), 1),
+        )  # fmt: skip
+        nn.init.constant_(self.traits[-1].bias, -8.0)  # the sum over all places begins near even odds
 
     def forward(self, images: Tensor):
         images = at_size(images).to(memory_format=torch.channels_last)
         features = self.features(images).flatten(1)
-        who, seen = F.normalize(self.who(features).float(), dim=1), self.seen(features).float()
-        yaw = torch.atan2(seen[:, 0], seen[:, 1]).rad2deg()
-        return who, torch.stack([yaw, seen[:, 2] * 45, seen[:, 3] * 45], 1), seen[:, 4:]
+        who, pose = F.normalize(self.who(features).float(), dim=1), self.pose(features).float()
+        yaw = torch.atan2(pose[:, 0], pose[:, 1]).rad2deg()
+        return who, torch.stack([yaw, pose[:, 2] * 45, pose[:, 3] * 45], 1), self.seen(images)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """images [N, 3, SIZE, SIZE] -> logits [N, len(TRAITS)]: somewhere is enough."""
+        return self.traits(images).float().flatten(2).logsumexp(2)
 
 
 def at_size(images: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 
     python -m training.measure.people training/config/measure.json RUN
     python -m training.measure.train  training/config/measure.json RUN
+    python -m training.measure.train  training/config/measure.json RUN --traits
 
 Pictures are softened, shrunk, noised and shifted at random, so that a generated frame's softness is no news to the network; they
-are never mirrored, because a side is what it must tell. Checkpoints to RUN/network.pt and resumes; ends with RUN/network.safetensors.
+are never mirrored, because a side is what it must tell. First who and pose; then, with --traits, the tower that looks for traits,
+and nothing else moves. Checkpoints to RUN/network.pt or RUN/traits.pt and resumes; ends with RUN/network.safetensors.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.files import Ema, append_metrics, save_atomically, stop_asked
-from training.measure.network import ArcFace, FaceNetwork, pose_loss, save_network
+from training.measure.network import ArcFace, FaceNetwork, load_network, pose_loss, save_network
 
 # Fewer pixels than this of a trait count as not in view.
 SEEN_PIXELS = 4
@@ -54,24 +56,42 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     return (images + noise * (torch.rand(n, 1, 1, 1, generator=generator) < 0.5)).clamp(-1, 1)
 
 
+def draw(trait_pixels: Tensor, batch_size: int, for_traits: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """-> person and view of every picture of a batch; for traits, which are rare, one picture in two shows one, each as often."""
+    people, views, traits = trait_pixels.shape
+    index = torch.randint(people * views, (batch_size,), generator=generator)
+    if for_traits:
+        showing = trait_pixels.flatten(0, 1) >= SEEN_PIXELS
+        for place in range(batch_size // 2):
+            choices = showing[:, place % traits].nonzero()[:, 0]
+            index[place] = choices[torch.randint(len(choices), (), generator=generator)]
+    return index // views, index % views
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config")
     parser.add_argument("run")
+    parser.add_argument("--traits", action="store_true", help="train the tower for traits only, from RUN/network.safetensors")
     arguments = parser.parse_args(argv)
     config, run = json.loads(Path(arguments.config).read_text()), Path(arguments.run)
-    settings = config["training"]
+    settings = config["training"] | (config["traits"] if arguments.traits else {})
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(settings["seed"])
     images, poses, trait_pixels = load_people(run / "people")
-    views = images.shape[1]
-    network = FaceNetwork(**config["network"]).to(device, memory_format=torch.channels_last)
+    if arguments.traits:
+        network = load_network(run / "network.safetensors").to(device)
+        network.traits.requires_grad_(True)
+    else:
+        network = FaceNetwork(**config["network"]).to(device, memory_format=torch.channels_last)
+        network.traits.requires_grad_(False)
     people = ArcFace(len(images), config["network"]["embedding"], settings["margin"], settings["scale"]).to(device)
     modules = torch.nn.ModuleList([network, people])
+    trained = [value for value in (network if arguments.traits else modules).parameters() if value.requires_grad]
     rate = settings["learning_rate"]
-    optimizer = torch.optim.AdamW(modules.parameters(), lr=rate, weight_decay=settings["weight_decay"])
+    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=settings["weight_decay"])
     ema = Ema(network, settings["ema_decay"])
-    step, checkpoint = 0, run / "network.pt"
+    step, checkpoint = 0, run / ("traits.pt" if arguments.traits else "network.pt")
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device)
         modules.load_state_dict(state["modules"])
@@ -83,33 +103,34 @@ def main(argv=None):
         state = {"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.state_dict(), "step": step}
         save_atomically(state, checkpoint)
 
+    def losses_of(batch, person, view):
+        if arguments.traits:
+            network.traits.train()
+            seen = (trait_pixels[person, view] >= SEEN_PIXELS).float().to(device)
+            return {"trait": F.binary_cross_entropy_with_logits(network.seen(batch), seen)}
+        who, pose, _ = network.train()(batch)
+        return {"identity": people(who, person.to(device)), "pose": pose_loss(pose, poses[person, view].to(device))}
+
     saved = time.time()
     while step < settings["steps"] and not stop_asked(run):
         generator = torch.Generator().manual_seed(settings["seed"] * 1_000_003 + step)
-        index = torch.randint(len(images) * views, (settings["batch_size"],), generator=generator)
-        person, view = index // views, index % views
+        person, view = draw(trait_pixels, settings["batch_size"], arguments.traits, generator)
         batch = augment(images[person, view].float() / 127.5 - 1, generator).to(device, memory_format=torch.channels_last)
         progress = step / settings["steps"]
         for group in optimizer.param_groups:
             group["lr"] = rate * min((step + 1) / settings["warmup_steps"], 1.02 - progress)
         with torch.autocast(device, dtype=torch.bfloat16):
-            who, pose, traits = network.train()(batch)
-        seen = (trait_pixels[person, view] >= SEEN_PIXELS).float().to(device)
-        losses = {
-            "identity": people(who, person.to(device)),
-            "pose": pose_loss(pose, poses[person, view].to(device)),
-            "trait": F.binary_cross_entropy_with_logits(traits, seen),
-        }
+            losses = losses_of(batch, person, view)
         loss = sum(settings[f"{name}_weight"] * value for name, value in losses.items())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(modules.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(trained, 5.0)
         optimizer.step()
         ema.update(network)
         step += 1
         if step % 50 == 0:
             values = {name: round(value.item(), 4) for name, value in losses.items()}
-            append_metrics(run, "network", step=step, **values)
+            append_metrics(run, "traits" if arguments.traits else "network", step=step, **values)
             print(step, values, flush=True)
         if time.time() - saved > 120:
             save()
