@@ -2,8 +2,9 @@
 
     python -m training.curate VIDEOS OUT [--config curate.json] [--worker 0/4]
 
-Writes OUT/clips/*.safetensors as training/render_clips.py does (OUT is then the RUN of train_vae, cache_latents and train),
-OUT/data.json (the `data` section that the training's config must have), OUT/report.json, report.html and report.png.
+Writes what a training reads, by `clip.layout`: "tensors", OUT/clips/*.safetensors as training/render_clips.py does (OUT is then the RUN
+of train_vae, cache_latents and train); "videos", OUT/clips/*.mp4, OUT/references/*.png and OUT/clips.jsonl, to fine-tune a Wan on.
+Beside it OUT/data.json (the `data` section that the training's config must have), OUT/report.json, report.html and report.png.
 Started again it goes on: a video with a record is not read again unless its file or the settings changed. A video that
 cannot be read, or that killed the process twice, stands in the report and stops nothing. A file OUT/stop ends the run.
 """
@@ -20,7 +21,7 @@ import cv2
 import numpy as np
 
 from training.curate import models as model_files
-from training.curate.one_video import Models, curate, save_shard
+from training.curate.one_video import Models, curate, save_shard, save_videos
 from training.curate.report import write_report
 from training.curate.settings import read_settings
 from training.curate.video import SUFFIXES
@@ -43,6 +44,11 @@ def fingerprint(path: Path, settings: dict) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def made_of(number: str, out: Path) -> list[Path]:
+    """The clips and references of one video."""
+    return [path for folder in ("clips", "references") for path in (out / folder).glob(f"{number}???*")]
+
+
 def curate_one(path: Path, name: str, out: Path, models: Models, settings: dict) -> dict | None:
     """The record of one video, made or found. Whatever goes wrong with it becomes its record."""
     number = number_of(name)
@@ -50,7 +56,7 @@ def curate_one(path: Path, name: str, out: Path, models: Models, settings: dict)
     mark = fingerprint(path, settings)
     if record_path.exists() and json.loads(record_path.read_text())["fingerprint"] == mark:
         return None
-    for old in [*(out / "clips").glob(f"{number}???.safetensors"), *(out / "thumbnails").glob(f"{number}-*.jpg")]:
+    for old in [*made_of(number, out), *(out / "thumbnails").glob(f"{number}-*.jpg")]:
         old.unlink()
     tries = attempts_path.read_text().split() if attempts_path.exists() else []
     tries = [*(attempt for attempt in tries if attempt == mark), mark]
@@ -60,12 +66,14 @@ def curate_one(path: Path, name: str, out: Path, models: Models, settings: dict)
         record["problem"] = f"the process died while it read this video, {MAX_ATTEMPTS} times"
     else:
         try:
-            record |= curate(path, models, settings, save_shard(out / "clips", number))
+            videos = settings["clip"]["layout"] == "videos"
+            save = save_videos(out, number, settings["clip"]["fps"]) if videos else save_shard(out / "clips", number)
+            record |= curate(path, models, settings, save)
             for i, row in enumerate(record["segments"]):
                 row["thumbnails"] = store_thumbnails(row.get("thumbnails", []), out / "thumbnails", f"{number}-{i}")
         except Exception as error:  # noqa: BLE001 - one bad video must never stop the run
             record["problem"] = f"{type(error).__name__}: {error}"[:300]
-            for clip in (out / "clips").glob(f"{number}???.safetensors"):
+            for clip in made_of(number, out):
                 clip.unlink()
     write_json_atomically(record, record_path)
     attempts_path.unlink()
@@ -89,7 +97,7 @@ def load_models(settings: dict) -> Models:
 
 def run(videos: Path, out: Path, settings: dict, worker: int = 0, workers: int = 1) -> dict:
     """Curates this worker's share and writes the report of all that is done so far. -> the report"""
-    for folder in ("clips", "records", "thumbnails"):
+    for folder in ("clips", "references", "records", "thumbnails"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     paths = sorted(path for path in videos.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:

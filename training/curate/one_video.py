@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from training.curate.captions import caption_for
@@ -19,6 +20,7 @@ from training.curate.segments import Segment, segments_of
 from training.curate.shots import ShotCuts
 from training.curate.track import Tracker
 from training.curate.video import read_samples
+from training.dataset import write_video
 
 THUMBNAIL = 96
 
@@ -214,6 +216,23 @@ def _thumbnails(clip: dict, segment: Segment) -> list[np.ndarray]:
     """The first, the middle and the last frame, then the references."""
     frames = clip["frames"]
     return [frames[0], frames[len(frames) // 2], frames[-1], *(clip["references"][frame] for frame in segment.references)]
+
+
+def save_videos(out: Path, stem: str, fps: float) -> Callable:
+    """-> save(tensors, captions): writes out/clips/<stem><three digits>-<place>.mp4 and out/references/...-<view>.png, and returns
+    the part before the place; what training/dataset.py reads once they are listed"""
+    count = 0
+
+    def save(tensors: dict[str, torch.Tensor], captions: list[str]) -> str:
+        nonlocal count
+        name, count = f"{stem}{count:03d}", count + 1
+        for place in range(len(captions)):
+            write_video(out / "clips" / f"{name}-{place}.mp4", tensors["clips"][place], fps)
+            for view, reference in enumerate(tensors["references"][place]):
+                Image.fromarray(reference.permute(1, 2, 0).numpy()).save(out / "references" / f"{name}-{place}-{view}.png")
+        return name
+
+    return save
 
 
 def save_shard(folder: Path, stem: str) -> Callable:

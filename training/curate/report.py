@@ -27,7 +27,9 @@ def write_report(out: Path, videos: list[str], settings: dict) -> dict:
     records = [json.loads(path.read_text()) for path in sorted((out / "records").glob("*.json"))]
     records = sorted((record for record in records if record["video"] in set(videos)), key=lambda record: record["video"])
     report = summary(records, videos, settings)
-    write_json_atomically(data_section(report, settings), out / "data.json")
+    write_json_atomically(data_section(report, settings, out), out / "data.json")
+    if settings["clip"]["layout"] == "videos":
+        list_clips(records, out)
     (out / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True))
     draw(report, records, out)
     (out / "report.html").write_text(page(report, records, out))
@@ -51,9 +53,28 @@ def summary(records: list[dict], videos: list[str], settings: dict) -> dict:
     }  # fmt: skip
 
 
-def data_section(report: dict, settings: dict) -> dict:
+def list_clips(records: list[dict], out: Path) -> None:
+    """Writes OUT/clips.jsonl (training/dataset.py); one person's clips stand together."""
+    lines = []
+    for record in records:
+        for row in record["segments"]:
+            if row["reason"] is None:
+                name = f"{row['shard']}-{row['place']}"
+                views = [f"references/{name}-{view}.png" for view in range(len(row["reference_frames"]))]
+                yaws = [round(angles[0]) for angles in row["reference_angles"]]
+                line = {"clip": f"clips/{name}.mp4", "caption": row["caption"], "references": views, "reference_yaws": yaws}
+                lines.append(json.dumps(line | {"video": record["video"]}, ensure_ascii=False) + "\n")
+    partial = out / "clips.jsonl.partial"
+    partial.write_text("".join(lines))
+    partial.replace(out / "clips.jsonl")
+
+
+def data_section(report: dict, settings: dict, out: Path) -> dict:
     """The `data` section of a training's config that fits the clips."""
     clip = settings["clip"]
+    if clip["layout"] == "videos":
+        area = clip["width"] * clip["height"]
+        return {"clips": str(out), "fps": clip["fps"], "areas": [area], "side_step": 16, "num_frames": [clip["num_frames"]]}
     return {
         "num_clips": max(1, report["clips_kept"]), "num_frames": clip["num_frames"], "size": clip["height"], "fps": clip["fps"],
         "references_per_clip": settings["references"]["count"], "clips_per_shard": clip["clips_per_shard"],
@@ -62,7 +83,7 @@ def data_section(report: dict, settings: dict) -> dict:
 
 def draw(report: dict, records: list[dict], out: Path) -> None:
     """OUT/report.png: what became of the tracks, yaw and pitch of the kept frames, and some of the clips."""
-    figure = plt.figure(figsize=(13, 8.2), layout="constrained")
+    figure = plt.figure(figsize=(13, 9.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.15])
     outcome, frames, references = top.subplots(1, 3, width_ratios=[1.1, 1, 1])
     counts = {"kept": report["clips_kept"], **{name: report["not_kept"].get(name, 0) for name in REASONS}}
@@ -76,14 +97,14 @@ def draw(report: dict, records: list[dict], out: Path) -> None:
     _heat(frames, report["frames_by_yaw_pitch"], report["settings"], "frames of kept clips")
     _heat(references, report["references_by_yaw_pitch"], report["settings"], "references")
     shown = [row for record in records for row in record["segments"] if row["reason"] is None and row["thumbnails"]][:8]
-    axes = bottom.subplots(2, 4)
+    axes = bottom.subplots(4, 2)
     for axis in axes.flat:
         axis.axis("off")
     for axis, row in zip(axes.flat, shown):
         pictures = [image_files.imread(out / "thumbnails" / name) for name in row["thumbnails"]]
         axis.imshow(np.concatenate(pictures, 1) if len({p.shape for p in pictures}) == 1 else pictures[0])
         views = " ".join(f"{yaw:+.0f}" for yaw, _, _ in row["reference_angles"])
-        axis.set_title(f"{row['caption'][:58]}\nreferences at yaw {views}", fontsize=7)
+        axis.set_title(f"{row['caption'][:100]}\nreferences at yaw {views}", fontsize=8)
     figure.savefig(out / "report.png", dpi=110)
     plt.close(figure)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 DEFAULTS = Path(__file__).with_name("curate.json")
 CHOICES = {
     "clip.framing": ("head", "frame"),
+    "clip.layout": ("tensors", "videos"),
     "captions.source": ("file-or-motion", "file", "motion"),
 }
 # What a number may be, from and to; None is open.

@@ -15,6 +15,7 @@ from training.curate.detect import Face
 from training.curate.prove import HEIGHT, KINDS, WIDTH, Head, judge, paste, path_of, true_matte
 from training.curate.settings import with_changes
 from training.curate.track import Tracker
+from training.dataset import read_clip, read_reference, read_rows
 
 HERE = "training.tests.test_curate"
 FRAMES = 12
@@ -119,6 +120,20 @@ def test_a_folder_becomes_clips_references_and_a_report(videos, tmp_path):
     assert min(abs(a - b) for i, a in enumerate(yaws) for b in yaws[:i]) >= 15
     assert json.loads((out / "data.json").read_text())["num_clips"] == 1
     assert "too little coverage" in (out / "report.html").read_text()
+
+
+def test_videos_are_what_a_fine_tuning_reads(videos, tmp_path):
+    out = tmp_path / "out"
+    run(videos, out, settings(clip={"layout": "videos"}))
+    (row,) = read_rows(out)
+    assert "turn" in row.caption
+    assert len(row.references) == 3
+    assert read_clip(row.clip, 9, 8, 32, 32).shape == (9, 3, 32, 32)
+    assert (read_reference(row.references[0], 32, 32)[:, 0, 0] == 255).all()
+    assert json.loads((out / "data.json").read_text())["clips"] == str(out)
+    run(videos, out, settings(clip={"layout": "videos"}, coverage={"min_yaw_range": 170}))
+    assert (out / "clips.jsonl").read_text() == ""
+    assert not list((out / "clips").iterdir()) and not list((out / "references").iterdir())
 
 
 def test_goes_on_where_it_was_and_reads_again_what_changed(videos, tmp_path, capsys):
