@@ -1,6 +1,6 @@
 """Results as pictures.
 
-    python -m training.ablation.plots training/ablation/results docs/images/ablation.svg
+    python -m training.ablation.plots training/results/ablation docs/images/ablation.svg
 
 Identity, retrieval and copying by the yaw that was asked for, a line a method; bars are 95 % intervals over people.
 """
@@ -13,7 +13,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 from training.ablation.results import read_results  # noqa: E402
-from training.ablation.statistics import Measured, estimate  # noqa: E402
+from training.measure.statistics import Measured, estimate  # noqa: E402
 from training.ablation.table import MAIN  # noqa: E402
 from training.measure.evaluate import BINS  # noqa: E402
 

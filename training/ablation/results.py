@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from training.ablation.statistics import Measured
+from training.measure.statistics import Measured
 
 
 def read_results(folder) -> dict[tuple[str, int], Measured]:

@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from training.ablation.statistics import contributions
+from training.measure.statistics import contributions
 from training.cache_latents import encode_references, load_vae
 from training.files import read_config, write_json_atomically
 from training.measure.cases import held_out_cases

@@ -1,6 +1,6 @@
 """Results as Markdown tables.
 
-    python -m training.ablation.table training/ablation/results > tables.md
+    python -m training.ablation.table training/results/ablation > tables.md
 
 Every figure stands with its 95 % interval over people; a method that beats or loses to vanilla beyond doubt (the interval
 of the paired difference leaves out 0) is marked ▲ or ▼.
@@ -9,7 +9,7 @@ of the paired difference leaves out 0) is marked ▲ or ▼.
 import argparse
 
 from training.ablation.results import read_results
-from training.ablation.statistics import Measured, difference, estimate
+from training.measure.statistics import Measured, difference, estimate
 
 # Figure -> (heading, larger is better, decimals)
 COLUMNS = {

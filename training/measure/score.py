@@ -21,6 +21,7 @@ from training.measure.cases import Cases, held_out_cases
 from training.measure.evaluate import bin_masks, look
 from training.measure.network import at_size, load_network
 from training.measure.people import TRAITS
+from training.measure.statistics import contributions
 from training.measure.truth import GALLERY_YAWS, Truth, at_poses, truth_of
 
 # Of a picture of 128 pixels: from here on a trait is plain to see.
@@ -84,8 +85,13 @@ class Scorer:
             for i in range(len(frames))
         ]  # fmt: skip
         quality = {
-            "kernel_distance_frames": metrics.kernel_distance(self.features(frames), self.features(cases.truth)),
-            "kernel_distance_clips": metrics.kernel_distance(self.clip_features(frames), self.clip_features(cases.truth)),
+            f"kernel_distance_{name}": metrics.kernel_distance(
+                made / true.std(), true / true.std(), torch.arange(len(frames)).repeat_interleave(len(true) // len(frames))
+            )
+            for name, (made, true) in {
+                "frames": (self.features(frames), self.features(cases.truth)),
+                "clips": (self.clip_features(frames), self.clip_features(cases.truth)),
+            }.items()
         }
         return {"rows": rows, "summary": summarise(rows) | {name: round(v, 4) for name, v in quality.items()}}
 
@@ -94,8 +100,7 @@ class Scorer:
         """What the network sees before it decides, [frames, channels]: every fourth frame, averaged over the picture."""
         flat = frames[:, ::4].flatten(0, 1)
         parts = [self.network.features(at_network_size(part)) for part in flat.split(256)]
-        features = torch.cat(parts).float().mean((2, 3))
-        return features / features.std()
+        return torch.cat(parts).float().mean((2, 3))
 
     def clip_features(self, frames: Tensor) -> Tensor:
         """As of frames, of a whole clip in order and of its changes: [clips, ...]."""
@@ -169,6 +174,8 @@ def main():
     parser.add_argument("network")
     parser.add_argument("generated")
     parser.add_argument("out")
+    parser.add_argument("--brief", help="another file, with what a table needs: every person's share in every figure, no frames")
+    parser.add_argument("--name", default="shipped", help="of the method, in the brief file")
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     frames, settings = read_generated(arguments.generated)
@@ -180,6 +187,10 @@ def main():
     true = scorer.score(cases.truth, settings["num_references"])["summary"]
     document = {"settings": settings, "summary": result["summary"], "summary_of_true_clips": true, "rows": result["rows"]}
     Path(arguments.out).write_text(json.dumps(document) + "\n")
+    if arguments.brief:
+        people = [contributions(row) for row in result["rows"]]
+        brief = {"variant": arguments.name, "evaluation": settings, "summary": result["summary"], "people": people}
+        Path(arguments.brief).write_text(json.dumps(brief) + "\n")
     print(json.dumps({"generated": result["summary"], "true": true}, indent=2))
 
 

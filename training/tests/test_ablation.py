@@ -11,7 +11,7 @@ from training import cache_latents, render_clips, train_vae
 from training.ablation.plots import plot
 from training.ablation.results import read_results
 from training.ablation.run import Ablation, overridden
-from training.ablation.statistics import Measured, difference, estimate
+from training.measure.statistics import Measured, difference, estimate
 from training.ablation.table import COLUMNS, cell, tables
 from training.measure.network import FaceNetwork, save_network
 from training.tests.toy import toy_config
