@@ -10,6 +10,7 @@ training that was stopped goes on from its checkpoint. Results: FOLDER/results/<
 import argparse
 import copy
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from training.measure.statistics import contributions
+from training.ablation.table import MAIN
 from training.cache_latents import encode_references, load_vae
 from training.files import read_config, write_json_atomically
 from training.measure.cases import held_out_cases
@@ -46,8 +48,10 @@ class Ablation:
         self.scorer = None
 
     def cells(self) -> list[tuple[str, int]]:
-        """All variants with the first seed, then all with the second: an interrupted ablation compares what it has."""
-        return [(variant, seed) for seed in self.settings["seeds"] for variant in self.settings["variants"]]
+        """The main variants with every seed, then the sweeps; seed by seed, so that an interrupted ablation compares what it has."""
+        variants, seeds = self.settings["variants"], self.settings["seeds"]
+        sweeps = [variant for variant in variants if variant not in MAIN]
+        return [(variant, seed) for group in (MAIN, sweeps) for seed in seeds for variant in variants if variant in group]
 
     def config_of(self, variant: str, seed: int) -> dict:
         cell = self.settings["cell"]
@@ -88,7 +92,8 @@ class Ablation:
     def measured(self, variant: str, seed: int):
         evaluation, data = self.settings["evaluation"], self.config["data"]
         cell = self.folder / "cells" / f"{variant}-{seed}"
-        counts = [1] if variant in self.settings["single_view_variants"] else [1, evaluation["references"]]
+        single, both = self.settings["single_view_variants"], self.settings["one_and_several_views"]
+        counts = [1] if variant in single else [1, evaluation["references"]] if variant in both else [evaluation["references"]]
         for count in counts:
             out = self.folder / "results" / f"{variant}-{seed}-{count}.json"
             if out.exists():
@@ -145,8 +150,9 @@ def remask(config, run: Path, folder: Path, ratio: float):
         rendered = safe_open(run / "clips" / source.name, "pt").get_tensor("references")
         generator = torch.Generator().manual_seed(config["seed"] + int(source.stem))
         tensors["references"] = encode_references(vae, rendered, masking, generator, device).contiguous()
-        save_file(tensors, target.with_suffix(".partial"), safe_open(source, "pt").metadata())
-        target.with_suffix(".partial").rename(target)
+        partial = target.with_suffix(f".{os.getpid()}.partial")
+        save_file(tensors, partial, safe_open(source, "pt").metadata())
+        partial.rename(target)
     shutil.copy(run / "latents/statistics.json", folder)
 
 
@@ -157,13 +163,15 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--network", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="variants")
+    parser.add_argument("--worker", default="0/1", help="this process's share of the cells, as INDEX/COUNT, once the base is trained")
     arguments = parser.parse_args()
     ablation = Ablation(arguments.config, arguments.run, arguments.folder, arguments.network)
     ablation.base()
     ablation.true_clips()
-    for variant, seed in ablation.cells():
-        if not arguments.only or variant in arguments.only:
-            ablation.measured(variant, seed)
+    worker, workers = map(int, arguments.worker.split("/"))
+    cells = [cell for cell in ablation.cells() if not arguments.only or cell[0] in arguments.only]
+    for variant, seed in cells[worker::workers]:
+        ablation.measured(variant, seed)
 
 
 if __name__ == "__main__":
