@@ -70,7 +70,7 @@ class CachedClips:
 
     def batch(self, step, progress, process=0, processes=1):
         """The share of one process: latents [b, C, T, h, w], references [b, C, n, h, w] or None, sigma [b], noise like
-        latents, text [b, L, text_dim], and two that are None. `progress` changes nothing here."""
+        latents, text [b, L, text_dim], and three that are None. `progress` changes nothing here."""
         settings, size = self.settings, self.settings["batch_size"]
         seed = (self.seed + step) * 1_000_003
         generator = torch.Generator().manual_seed(seed)
@@ -106,7 +106,7 @@ class CachedClips:
             texts.append(padded(text, self.text_length))
             noise.append(torch.randn(latents[0].shape, generator=generator.manual_seed(seed + 1 + i)))
         references = None if dropped else torch.stack(references).float().transpose(1, 2)
-        return torch.stack(latents), references, sigma[share], torch.stack(noise), torch.stack(texts), None, None
+        return torch.stack(latents), references, sigma[share], torch.stack(noise), torch.stack(texts), None, None, None
 
 
 def padded(text: torch.Tensor, length: int):

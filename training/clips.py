@@ -16,6 +16,7 @@ class Clips:
             raise FileNotFoundError(f"{run}/clips must hold rendered clips, got none: run training.render_clips first.")
         self.shards = [safe_open(path, "pt") for path in self.paths]
         self.sizes = [shard.get_slice("yaw").get_shape()[0] for shard in self.shards]
+        self.maps = [safe_open(path, "pt") for path in sorted((Path(run) / "trait_maps").glob("*.safetensors"))]
 
     def __len__(self):
         return sum(self.sizes)
@@ -32,11 +33,23 @@ class Clips:
         return torch.cat([shard.get_tensor(name) for shard in self.shards])
 
     def get(self, name, index, *slices):
+        shard, place = self.find(index)
+        return self.shards[shard].get_slice(name)[(slice(place, place + 1), *slices)]
+
+    def trait_weights(self, index, frames: slice, weight):
+        """What each pixel of frames of clip `index` counts, from training.trait_maps. -> float [1, F, 1, S, S]"""
+        shard, place = self.find(index)
+        maps = self.maps[shard].get_slice("traits")[place : place + 1, frames].float() / 255
+        pixels = 8  # a cell of training.trait_maps
+        return 1 + weight * maps.repeat_interleave(pixels, 2).repeat_interleave(pixels, 3)[:, :, None]
+
+    def find(self, index):
+        """-> (shard, place in it)"""
         shard = 0
         while index >= self.sizes[shard]:
             index -= self.sizes[shard]
             shard += 1
-        return self.shards[shard].get_slice(name)[(slice(index, index + 1), *slices)]
+        return shard, index
 
 
 def to_model_range(images):

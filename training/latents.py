@@ -19,7 +19,7 @@ class LatentData:
         statistics = json.loads((Path(run) / "latents/statistics.json").read_text())
         mean = torch.tensor(statistics["latents_mean"]).view(-1, 1, 1)
         std = torch.tensor(statistics["latents_std"]).view(-1, 1, 1)
-        self.clips, self.frames, references = [], [], []
+        self.clips, self.frames, self.traits, references = [], [], [], []
         for path in paths:
             shard = load_file(path)
             self.clips += ((shard["clips"].float() - mean[:, None]) / std[:, None]).half().unbind()
@@ -27,6 +27,8 @@ class LatentData:
             whole = torch.arange(shard["clips"].shape[2]).repeat(len(shard["clips"]), 1)
             self.frames += shard.get("frames", whole).unbind()
             references.append(((shard["references"].float() - mean) / std).half())
+            if config["training"]["trait_weight"]:
+                self.traits += load_file(Path(run) / "trait_maps" / path.name)["traits"].unbind()
         self.references = torch.cat(references)
         captions = captions_of(paths, run)[: len(self.clips)]
         max_length = config["text"]["max_length"]
@@ -40,9 +42,9 @@ class LatentData:
         return len(self.clips)
 
     def batch(self, step, progress, process=0, processes=1):
-        """The share of one process: (latents, references, sigma, noise, input_ids, attention_mask, frames).
+        """The share of one process: (latents, references, sigma, noise, input_ids, attention_mask, weights, frames).
 
-        One bucket: every sample has the same number of references, and of frames, whose places are `frames` [B, T].
+        `weights` [B, 1, T, h, w] says how much each place counts, None that all do alike. One bucket: every sample has the same number of references, and of frames, whose places are `frames` [B, T].
         """
         settings, size = self.settings, self.settings["batch_size"]
         seed = (self.seed + step) * 1_000_003
@@ -62,6 +64,10 @@ class LatentData:
             kept = [torch.arange(self.num_frames)] * size
         latents = torch.stack([self.clips[i][:, keep] for i, keep in zip(index[share], kept[share])]).float()
         frames = torch.stack([self.frames[i][keep] for i, keep in zip(index[share], kept[share])])
+        weights = None
+        if settings["trait_weight"]:
+            maps = torch.stack([self.traits[i][keep] for i, keep in zip(index[share], kept[share])])
+            weights = 1 + settings["trait_weight"] * maps[:, None].float() / 255
         choices = settings["num_references"]
         n = choices[torch.randint(len(choices), (), generator=generator)]
         dropped = chance() < settings["reference_dropout"]
@@ -81,7 +87,7 @@ class LatentData:
         noise = torch.stack(
             [torch.randn(latents.shape[1:], generator=generator.manual_seed(seed + 1 + i)) for i in range(size)[share]]
         )
-        return latents, references, sigma[share], noise, input_ids[share], attention_mask[share], frames
+        return latents, references, sigma[share], noise, input_ids[share], attention_mask[share], weights, frames
 
 
 def captions_of(latents, run):

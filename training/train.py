@@ -160,18 +160,19 @@ def main(argv=None):
             saved = time.time()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, progress)
-        latents, references, sigma, noise, input_ids, attention_mask, frames = (
+        latents, references, sigma, noise, input_ids, attention_mask, weights, frames = (
             None if t is None else t.to(accelerator.device) for t in data.batch(step, progress, process, processes)
         )
-        weight = sigma.view(-1, 1, 1, 1, 1)
+        share = sigma.view(-1, 1, 1, 1, 1)
         # Around the backward pass too, which computes a checkpointed block once more.
         with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
             with accelerator.autocast():
                 velocity = trained(
-                    (1 - weight) * latents + weight * noise, references, sigma * 1000, input_ids, attention_mask,
+                    (1 - share) * latents + share * noise, references, sigma * 1000, input_ids, attention_mask,
                     frames, data.num_frames,
                 )  # fmt: skip
-            loss = (velocity.float() - (noise - latents)).pow(2).mean()
+            error = (velocity.float() - (noise - latents)).pow(2)
+            loss = error.mean() if weights is None else (error * weights).mean()
             optimizer.zero_grad(set_to_none=True)
             accelerator.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings["max_gradient_norm"])
@@ -180,7 +181,7 @@ def main(argv=None):
         step += 1
         if previews is not None and step % previews.every_steps == 0:
             previews.make(model, step, accelerator)
-        losses.append(loss.detach())
+        losses.append(error.detach().mean())
         if step % settings["log_every_steps"] == 0:
             mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
             norm, losses = as_number(norm), []

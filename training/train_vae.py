@@ -24,11 +24,11 @@ from training.reference_conditioning import region_mask
 
 
 def sample_batch(clips: Clips, config, generator):
-    """-> video [B, 3, F, H, W] in [-1, 1] with B * F about frames_per_batch"""
+    """-> video [B, 3, F, H, W] in [-1, 1] with B * F about frames_per_batch, what its pixels count [B, 1, F, H, W]"""
     settings, data, masking = config["vae_training"], config["data"], config["region_masking"]
     lengths = settings["clip_lengths"]
     length = lengths[torch.randint(len(lengths), (), generator=generator)]
-    batch = []
+    batch, weights = [], []
     for _ in range(max(1, settings["frames_per_batch"] // length)):
         index = torch.randint(len(clips), (), generator=generator).item()
         if length == 1 and torch.rand((), generator=generator) < 0.5:
@@ -38,10 +38,14 @@ def sample_batch(clips: Clips, config, generator):
                 mask = region_mask(1, *image.shape[-2:], masking["ratio"], masking["rows"], generator)
                 image = (image + 1) * mask - 1
             batch.append(image)
+            weights.append(torch.ones_like(image[:, :, :1]))
         else:
             start = torch.randint(clips.num_frames(index) - length + 1, (), generator=generator).item()
-            batch.append(to_model_range(clips.get("clips", index, slice(start, start + length))))
-    return torch.cat(batch).transpose(1, 2).contiguous()
+            frames = slice(start, start + length)
+            batch.append(to_model_range(clips.get("clips", index, frames)))
+            some = settings["trait_weight"]
+            weights.append(clips.trait_weights(index, frames, some) if some else torch.ones_like(batch[-1][:, :, :1]))
+    return torch.cat(batch).transpose(1, 2).contiguous(), torch.cat(weights).transpose(1, 2)
 
 
 def some_images(clips: Clips, num):
@@ -58,10 +62,10 @@ def gradients(x):
     return x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
 
 
-def reconstruction_loss(prediction, target, gradient_weight):
-    loss = (prediction - target).abs().mean()
-    for a, b in zip(gradients(prediction), gradients(target)):
-        loss = loss + gradient_weight * (a - b).abs().mean()
+def reconstruction_loss(prediction, target, weights, gradient_weight):
+    loss = ((prediction - target).abs() * weights).mean()
+    for a, b, weight in zip(gradients(prediction), gradients(target), (weights[..., 1:, :], weights[..., 1:])):
+        loss = loss + gradient_weight * ((a - b).abs() * weight).mean()
     return loss
 
 
@@ -171,13 +175,13 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = rate
         generator = torch.Generator().manual_seed(config["seed"] + step)
-        video = sample_batch(clips, config, generator)
+        video, weights = sample_batch(clips, config, generator)
         video = video.to(device, memory_format=torch.channels_last_3d)
         with torch.autocast(device, dtype=torch.bfloat16):
             posterior = vae.encode(video).latent_dist
             decoded = vae.decode(posterior.sample()).sample
         # Edges count more and more: from the start, they would teach it to paint everything flat.
-        loss = reconstruction_loss(decoded.float(), video, settings["gradient_weight"] * min(1.0, 2 * progress))
+        loss = reconstruction_loss(decoded.float(), video, weights.to(device), settings["gradient_weight"] * min(1.0, 2 * progress))
         total = loss + settings["kl_weight"] * posterior.kl().mean()
         optimizer.zero_grad(set_to_none=True)
         total.backward()
