@@ -1,9 +1,16 @@
 /** Activation functions. */
 
 import type { Graph, Value } from '../graph';
-import { requireFloat } from './shapes';
+import { requireFloat, requireSameDType } from './shapes';
 
 export const Relu = (g: Graph, x: Value): Value => unary(g, 'Relu', x);
+export const Sigmoid = (g: Graph, x: Value): Value => unary(g, 'Sigmoid', x);
+
+/** x where it is positive, slope * x elsewhere; the slope is broadcast to x. */
+export function PRelu(g: Graph, x: Value, slope: Value): Value {
+  requireSameDType(g, 'PRelu', x, slope);
+  return g.node('PRelu', [x, slope], {}, [x])[0]!;
+}
 
 /** GELU: exact through the error function ('none'), or the 'tanh' approximation that Wan and UMT5 use. */
 export function Gelu(g: Graph, x: Value, { approximate = 'tanh' }: { approximate?: 'none' | 'tanh' } = {}): Value {

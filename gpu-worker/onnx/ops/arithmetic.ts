@@ -8,6 +8,7 @@ export const Sub = (g: Graph, a: Value, b: Value): Value => binary(g, 'Sub', a, 
 export const Mul = (g: Graph, a: Value, b: Value): Value => binary(g, 'Mul', a, b);
 export const Div = (g: Graph, a: Value, b: Value): Value => binary(g, 'Div', a, b);
 export const Max = (g: Graph, a: Value, b: Value): Value => binary(g, 'Max', a, b);
+export const Min = (g: Graph, a: Value, b: Value): Value => binary(g, 'Min', a, b);
 
 export const Sqrt = (g: Graph, x: Value): Value => unary(g, 'Sqrt', x);
 export const Reciprocal = (g: Graph, x: Value): Value => unary(g, 'Reciprocal', x);

@@ -1,4 +1,4 @@
-/** Convolution over one, two or three spatial axes, and its companions Pad and Resize. */
+/** Convolution over one, two or three spatial axes, and its companions MaxPool, Pad and Resize. */
 
 import type { Dim, Graph, Value } from '../graph';
 import { describe, requireFloat, requireNumber, requireRank, requireSameDType, requireShapeIs } from './shapes';
@@ -45,6 +45,23 @@ export function Conv(g: Graph, x: Value, weight: Value, bias?: Value, attributes
   return g.node('Conv', [x, weight, bias], { kernel_shape: kernel, strides, pads, dilations, group }, [
     { dtype, shape: [x.shape[0]!, outChannels, ...spatial] },
   ])[0]!;
+}
+
+/** The largest value of every window. x [N, C, ...]; one entry a spatial axis, no padding. */
+export function MaxPool(
+  g: Graph,
+  x: Value,
+  { kernel, strides }: { kernel: readonly number[]; strides: readonly number[] },
+): Value {
+  requireFloat(g, 'MaxPool', x);
+  if (kernel.length !== x.shape.length - 2 || strides.length !== kernel.length) {
+    g.fail('MaxPool', `kernel and strides must fit ${describe(x)}, got [${kernel}], [${strides}].`);
+  }
+  const spatial = kernel.map(
+    (size, axis) => Math.floor((requireNumber(g, 'MaxPool', x, axis + 2) - size) / strides[axis]!) + 1,
+  );
+  const shape = [...x.shape.slice(0, 2), ...spatial];
+  return g.node('MaxPool', [x], { kernel_shape: kernel, strides }, [{ dtype: x.dtype, shape }])[0]!;
 }
 
 /** Adds `pads` (all starts, then all ends, one entry a dimension) around x, filled with `value`, or by mode 'edge' or 'reflect'. */

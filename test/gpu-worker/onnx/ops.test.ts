@@ -31,6 +31,7 @@ const elementwise: Case[] = (
     ['Sub', (g, v) => op.Sub(g, v, g.scalar(1)), (value) => value - 1],
     ['Mul', (g, v) => op.Mul(g, v, v), (value) => value * value],
     ['Div', (g, v) => op.Div(g, v, g.scalar(4)), (value) => value / 4],
+    ['Min', (g, v) => op.Min(g, v, g.scalar(1)), (value) => Math.min(value, 1)],
     ['Max', (g, v) => op.Max(g, v, g.scalar(1)), (value) => Math.max(value, 1)],
     ['Sin', (g, v) => op.Sin(g, v), Math.sin],
     ['Cos', (g, v) => op.Cos(g, v), Math.cos],
@@ -38,6 +39,8 @@ const elementwise: Case[] = (
     ['Reciprocal', (g, v) => op.Reciprocal(g, op.Add(g, v, g.scalar(5))), (value) => 1 / (value + 5)],
     ['Clip', (g, v) => op.Clip(g, v, -1, 2), (value) => Math.min(2, Math.max(-1, value))],
     ['Relu', (g, v) => op.Relu(g, v), (value) => Math.max(0, value)],
+    ['Sigmoid', (g, v) => op.Sigmoid(g, v), sigmoid],
+    ['PRelu', (g, v) => op.PRelu(g, v, g.scalar(0.25)), (value) => (value > 0 ? value : value / 4)],
     ['Gelu', (g, v) => op.Gelu(g, v), geluTanh],
     ['QuickGelu', (g, v) => op.QuickGelu(g, v, { alpha: 1 }), (value) => value * sigmoid(value)],
     ['Cast', (g, v) => op.Cast(g, op.Cast(g, v, 'float16'), 'float32'), (value) => value],
@@ -45,6 +48,13 @@ const elementwise: Case[] = (
 ).map(([name, emit, reference]) => ({ name, input: X, emit, dims: [2, 3], expected: x.map(reference) }));
 
 const moving: Case[] = [
+  {
+    name: 'MaxPool',
+    input: { dtype: 'float32', dims: [1, 1, 2, 4], data: Float32Array.of(1, 2, 3, 4, 8, 7, 6, 5) },
+    emit: (g, v) => op.MaxPool(g, v, { kernel: [2, 2], strides: [2, 2] }),
+    dims: [1, 1, 1, 2],
+    expected: [8, 6],
+  },
   { name: 'Reshape', input: X, emit: (g, v) => op.Reshape(g, v, [3, -1]), dims: [3, 2], expected: x },
   {
     name: 'Transpose',
