@@ -18,17 +18,21 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from training.clips import Clips, to_model_range
-from training.files import Ema, read_config
+from training.files import Ema, read_config, write_json_atomically
+from training.precision import autocast
 from training.reference_conditioning import region_mask
 from training.train_vae import channels_last, fast_single_frames
 
 
 def load_vae(config, run, device="cpu"):
-    """The averaged weights of stage 2."""
-    state = torch.load(Path(run) / "vae.pt", map_location=device)
-    vae = AutoencoderKLWan(**config["vae"]).to(device)
-    vae.load_state_dict(state["vae"])
-    Ema.load_into(vae, state["ema"])
+    """The averaged weights of stage 2, or the VAE of a model directory (or of a run that has one: RUN/vae)."""
+    if (Path(run) / "vae").is_dir():
+        vae = AutoencoderKLWan.from_pretrained(Path(run) / "vae", torch_dtype=torch.float32).to(device)
+    else:
+        state = torch.load(Path(run) / "vae.pt", map_location=device)
+        vae = AutoencoderKLWan(**config["vae"]).to(device)
+        vae.load_state_dict(state["vae"])
+        Ema.load_into(vae, state["ema"])
     return fast_single_frames(channels_last(vae)).eval().requires_grad_(False)
 
 
@@ -40,7 +44,7 @@ def encode_images(vae, images, device):
 def encode(vae, video, device):
     """video uint8 [B, F, 3, H, W] -> posterior mode float16 [B, z, T, h, w]"""
     video = to_model_range(video).transpose(1, 2).to(device, memory_format=torch.channels_last_3d)
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with autocast(device):
         return vae.encode(video).latent_dist.mode().half().cpu()
 
 
@@ -62,11 +66,21 @@ def encode_references(vae, references, masking, generator, device):
     return encoded.unflatten(0, references.shape[:2])
 
 
-def write_statistics(folder, shards=16):
-    """Mean of each latent channel and one deviation for all, over the clips.
+def read_statistics(run) -> dict:
+    """latents_mean and latents_std of a run, or of a model directory."""
+    finished = Path(run) / "vae/config.json"
+    values = json.loads((finished if finished.exists() else Path(run) / "latents/statistics.json").read_text())
+    return {name: values[name] for name in ("latents_mean", "latents_std")}
+
+
+def write_statistics(folder, known: dict | None = None, shards=16):
+    """Mean of each latent channel and one deviation for all: those that a finished VAE has, or over the clips.
 
     One for all keeps the channels' shares as the VAE made them: a faint detail stays faint beside the noise.
     """
+    if known is not None:
+        write_json_atomically(known, folder / "statistics.json")
+        return
     values = []
     for path in sorted(folder.glob("*.safetensors"))[:shards]:
         values.append(load_file(path)["clips"].float().transpose(0, 1).flatten(1))
@@ -104,7 +118,7 @@ def main():
         save_file(encoded, partial, metadata={"captions": safe_open(source, "pt").metadata()["captions"]})
         partial.rename(target)
         print(target, flush=True)
-    write_statistics(folder)
+    write_statistics(folder, read_statistics(run) if (run / "vae").is_dir() else None)
 
 
 if __name__ == "__main__":

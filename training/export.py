@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from training.cache_latents import load_vae
+from training.cache_latents import load_vae, read_statistics
 from training.export_fine_tuned import export_fine_tuned
 from training.files import read_config
 from training.sample import load_model, make_scheduler
@@ -40,7 +40,7 @@ def main(argv=None):
         print(f"{out}: {export_fine_tuned(config, run, out, GUIDANCE) / 1e6:.1f} MB")
         return
     vae = load_vae(config, run)
-    vae.register_to_config(**json.loads((run / "latents/statistics.json").read_text()))
+    vae.register_to_config(**read_statistics(run))
     model, tokenizer = load_model(config, run)
     vae.half().save_pretrained(out / "vae")
     model.transformer.half().save_pretrained(out / "transformer")

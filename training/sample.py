@@ -7,15 +7,13 @@ true frames, then the generated ones; and RUN/turns.png: yaw -90, -45, 0, 45 and
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
 from diffusers import UniPCMultistepScheduler
 from PIL import Image
 
-from training.cache_latents import load_vae
-from training.checkpoints import load_averaged
+from training.cache_latents import load_vae, read_statistics
 from training.clips import to_model_range
 from training.fast_transformer import predict_velocity_fast
 from training.files import read_config
@@ -23,16 +21,16 @@ from training.heads import sample_clips
 from training.heads.motion import CAPTION_WORDS
 from training.render_clips import render_shard
 from training.text import build_tokenizer, encode, tokenize
-from training.train import ConditionedModel
+from training.train import ConditionedModel, start_from
 
 HELD_OUT_SEED = 7_777_777
 
 
 def load_model(config, run):
-    """The averaged weights of stage 4, with the tokenizer."""
+    """The averaged weights of stage 4, or those of a model directory, with the tokenizer."""
     tokenizer = build_tokenizer(CAPTION_WORDS, config["text"]["max_length"])
     model = ConditionedModel(config, len(tokenizer))
-    load_averaged(model, run)
+    start_from(model, Path(run))
     return model.eval().requires_grad_(False), tokenizer
 
 
@@ -43,11 +41,15 @@ def make_scheduler(config):
 
 
 @torch.no_grad()
-def generate(model, tokenizer, config, references, captions, noise, steps=20, text_scale=2.0, image_scale=1.5):
+def generate(model, tokenizer, config, references, captions, noise, steps=20, text_scale=2.0, image_scale=1.5, kept_frames=None):
     """references [B, n, C, h, w] normalised latents, noise [B, C, T, h, w] -> latents [B, C, T, h, w]
 
     v = neither + image * (references - neither) + text * (text_references - references)
+    With kept_frames (LongTensor [T]) these are only some frames of clips as long as the config's, at their places there.
     """
+    places = {} if kept_frames is None else {
+        "kept_frames": kept_frames.expand(len(captions), -1), "num_frames": latent_frames(config)
+    }  # fmt: skip
     policy = config["reference_conditioning"]["reference_timestep"]
     max_length = config["text"]["max_length"]
     text = encode(model.text_encoder, *tokenize(tokenizer, captions, max_length))
@@ -58,11 +60,11 @@ def generate(model, tokenizer, config, references, captions, noise, steps=20, te
     latents = noise
     for t in scheduler.timesteps:
         timestep = t.float().expand(len(latents))
-        both = predict_velocity_fast(model.transformer, latents, references, timestep, text, policy)
+        both = predict_velocity_fast(model.transformer, latents, references, timestep, text, policy, **places)
         velocity = both
         if text_scale != 1 or image_scale != 1:
-            only = predict_velocity_fast(model.transformer, latents, references, timestep, empty, policy)
-            neither = predict_velocity_fast(model.transformer, latents, None, timestep, empty, policy)
+            only = predict_velocity_fast(model.transformer, latents, references, timestep, empty, policy, **places)
+            neither = predict_velocity_fast(model.transformer, latents, None, timestep, empty, policy, **places)
             velocity = neither + image_scale * (only - neither) + text_scale * (both - only)
         latents = scheduler.step(velocity, t, latents, return_dict=False)[0]
     return latents
@@ -70,8 +72,7 @@ def generate(model, tokenizer, config, references, captions, noise, steps=20, te
 
 def statistics(run):
     """latents_mean and latents_std, [1, C, 1, 1, 1] each."""
-    values = json.loads((Path(run) / "latents/statistics.json").read_text())
-    return [torch.tensor(values[name]).view(1, -1, 1, 1, 1) for name in ("latents_mean", "latents_std")]
+    return [torch.tensor(value).view(1, -1, 1, 1, 1) for value in read_statistics(run).values()]
 
 
 def encode_views(vae, views, mean, std):
@@ -80,9 +81,13 @@ def encode_views(vae, views, mean, std):
     return ((latents - mean) / std)[:, :, 0].unflatten(0, views.shape[:2])
 
 
-def draw_noise(config, views, generator):
+def latent_frames(config) -> int:
+    return (config["data"]["num_frames"] - 1) // config["vae"]["scale_factor_temporal"] + 1
+
+
+def draw_noise(config, views, generator, frames=None):
     """Noise for one clip a reference set of encoded views. -> [B, C, T, h, w]"""
-    frames = (config["data"]["num_frames"] - 1) // config["vae"]["scale_factor_temporal"] + 1
+    frames = frames or latent_frames(config)
     batch, _, channels, height, width = views.shape
     return torch.randn(batch, channels, frames, height, width, generator=generator)
 

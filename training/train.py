@@ -28,6 +28,7 @@ from training.files import Ema, append_metrics, read_config, stop_asked
 from training.heads.motion import CAPTION_WORDS
 from training.latents import LatentData
 from training.optimizer import build_optimizer
+from training.precision import mixed_precision
 from training.reference_conditioning import condition
 from training.sharding import as_number, shard
 from training.text import build_text_encoder, build_tokenizer, encode
@@ -121,7 +122,8 @@ def main(argv=None):
     config, run = read_config(arguments.config), Path(arguments.run)
     settings = config["training"]
     # Without `cpu`, accelerate leaves several processes on CPUs each on its own.
-    accelerator = Accelerator(mixed_precision=settings["mixed_precision"], cpu=not torch.cuda.is_available())
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    accelerator = Accelerator(mixed_precision=mixed_precision(settings["mixed_precision"], device), cpu=device == "cpu")
     process, processes = accelerator.process_index, accelerator.num_processes
     if settings["batch_size"] % processes:
         raise ValueError(f"training.batch_size must be a multiple of {processes} processes, got {settings['batch_size']}.")

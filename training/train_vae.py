@@ -20,6 +20,7 @@ from PIL import Image
 from training.clips import Clips, to_model_range
 from training.files import Ema, append_metrics, read_config, save_atomically, stop_asked
 from training.pca_start import start_from_pca
+from training.precision import autocast
 from training.reference_conditioning import region_mask
 
 
@@ -177,7 +178,7 @@ def main():
         generator = torch.Generator().manual_seed(config["seed"] + step)
         video, weights = sample_batch(clips, config, generator)
         video = video.to(device, memory_format=torch.channels_last_3d)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with autocast(device):
             posterior = vae.encode(video).latent_dist
             decoded = vae.decode(posterior.sample()).sample
         # Edges count more and more: from the start, they would teach it to paint everything flat.

@@ -1,10 +1,10 @@
-"""The ablation: one base without references, from which every variant goes on for the same steps, with the same data and seeds.
+"""The ablation: one base, from which every variant goes on for the same steps, with the same data and seeds.
 
     python -m training.ablation.run training/config/ablation.json RUN FOLDER --network RUN/network.safetensors
 
-RUN is a run with a trained VAE and its cached latents; FOLDER takes base/ and cells/<variant>-<seed>/. As the paper fine-tunes a
-text-to-video Wan, the base is trained on captions alone, once. A queue that resumes: what is done is not done again, and a
-training that was stopped goes on from its checkpoint. Results: FOLDER/results/<variant>-<seed>[-<n> references].json.
+RUN is a run with a trained VAE and its cached latents; FOLDER takes base-<stage>/ and cells/<variant>-<seed>/. The base comes about as the
+paper's did, once: captions alone (there Wan), then one reference with plain positions (there Phantom). A queue that resumes: what is
+done is not done again, and a training that was stopped goes on from its checkpoint. Results: FOLDER/results/<variant>-<seed>[-<n> references].json.
 """
 
 import argparse
@@ -48,10 +48,11 @@ class Ablation:
         self.scorer = None
 
     def cells(self) -> list[tuple[str, int]]:
-        """The main variants with every seed, then the sweeps; seed by seed, so that an interrupted ablation compares what it has."""
+        """The main variants, then the sweeps; seed by seed, so that an interrupted ablation compares what it has."""
         variants, seeds = self.settings["variants"], self.settings["seeds"]
         sweeps = [variant for variant in variants if variant not in MAIN]
-        return [(variant, seed) for group in (MAIN, sweeps) for seed in seeds for variant in variants if variant in group]
+        groups = ((MAIN, seeds), (sweeps, self.settings.get("sweep_seeds", seeds)))
+        return [(variant, seed) for group, chosen in groups for seed in chosen for variant in variants if variant in group]
 
     def config_of(self, variant: str, seed: int) -> dict:
         cell = self.settings["cell"]
@@ -60,9 +61,11 @@ class Ablation:
         return config | {"seed": seed}
 
     def base(self) -> Path:
-        part = self.settings["base"]
-        config = overridden(self.config, part["overrides"], {"training.steps": part["steps"]})
-        return self.trained(self.folder / "base", config)
+        folder = None
+        for stage, part in self.settings["base"].items():
+            config = overridden(self.config, part["overrides"], {"training.steps": part["steps"]})
+            folder = self.trained(self.folder / f"base-{stage}", config, folder)
+        return folder
 
     def trained(self, folder: Path, config: dict, init: Path | None = None) -> Path:
         """folder, once its training has reached the last step."""
@@ -107,14 +110,16 @@ class Ablation:
             if not generated.exists():
                 generate_all(Generator(config, folder), self.scorer.cases, generated, settings)
             frames, _ = read_generated(generated)
-            self.write(out, {"variant": variant, "seed": seed, "config": config, "evaluation": settings}, self.scorer.score(frames, count))
+            self.write(out, {"variant": variant, "seed": seed, "config": config, "evaluation": settings}, self.scorer.score(frames, count, at_own_pose=False))
 
     def load_scorer(self) -> Scorer:
         evaluation, data = self.settings["evaluation"], self.config["data"]
         count = evaluation["identities"]
-        cases = held_out_cases(count, data["num_frames"], data["size"], data["fps"])
-        truth = truth_of(cases, self.network.parent / f"truth-{count}x{data['num_frames']}x{data['size']}.safetensors")
-        return Scorer(load_network(self.network), cases, truth, data["fps"])
+        num_frames = evaluation.get("num_frames", data["num_frames"])
+        fps = data["fps"] * (num_frames - 1) / (data["num_frames"] - 1)
+        cases = held_out_cases(count, num_frames, data["size"], fps)
+        truth = truth_of(cases, self.network.parent / f"truth-{count}x{num_frames}x{data['size']}.safetensors")
+        return Scorer(load_network(self.network), cases, truth, fps)
 
     def true_clips(self):
         """The same figures of the true clips, for one and for several references."""
@@ -122,7 +127,7 @@ class Ablation:
             out = self.folder / "results" / f"true-0-{count}.json"
             if not out.exists():
                 self.scorer = self.scorer or self.load_scorer()
-                self.write(out, {"variant": "true", "seed": 0}, self.scorer.score(self.scorer.cases.truth, count))
+                self.write(out, {"variant": "true", "seed": 0}, self.scorer.score(self.scorer.cases.truth, count, at_own_pose=False))
 
     @staticmethod
     def write(out: Path, about: dict, scored: dict):

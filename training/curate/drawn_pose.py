@@ -22,6 +22,7 @@ from training.curate.detect import BlazeFace
 from training.curate.drawn import cut_outs, smooth_noise
 from training.curate.onnx_slot import face_crop
 from training.heads import fixed_pose, sample_identities, sample_scenes
+from training.precision import autocast
 
 SIZE, STORED, CROP_SCALE = 64, 96, 1.8
 VIEWS = 8
@@ -104,7 +105,7 @@ def train(images, angles, steps: int, seed: int) -> tuple[PoseNet, float]:
     for step in range(steps):
         picked = torch.randint(len(images) - held, (64,), generator=generator)
         crops, target = augmented(images[picked], angles[picked], generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast("cpu"):
             predicted = net(crops.contiguous(memory_format=torch.channels_last))
         loss = nn.functional.smooth_l1_loss(predicted.float() / 10, target / 10)
         optimizer.zero_grad()

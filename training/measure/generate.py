@@ -8,7 +8,6 @@ The model is a run's averaged checkpoint. Batches are kept beside the output unt
 
 import argparse
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -19,7 +18,8 @@ from training.cache_latents import load_vae
 from training.clips import to_model_range
 from training.files import read_config
 from training.measure.cases import Cases, held_out_cases, to_uint8
-from training.sample import draw_noise, encode_views, generate, load_model, statistics
+from training.precision import autocast
+from training.sample import draw_noise, encode_views, generate, latent_frames, load_model, statistics
 
 
 class Generator:
@@ -33,21 +33,26 @@ class Generator:
         self.mean, self.std = (value.to(self.device) for value in statistics(run))
 
     def autocast(self):
-        wanted = self.config["training"]["mixed_precision"] == "bf16"
-        return torch.autocast(self.device, torch.bfloat16) if wanted else nullcontext()
+        return autocast(self.device, self.config["training"]["mixed_precision"])
 
     @torch.no_grad()
     def clips(self, cases: Cases, part: slice, num_references: int, steps: int, text: float, image: float, seed: int) -> Tensor:
-        """-> uint8 [B, F, 3, S, S]. The noise of a case depends on the seed and the case only."""
+        """-> uint8 [B, F, 3, S, S]. The noise of a case depends on the seed and the case only.
+
+        Cases of fewer frames than the model's are those frames of its clips that lie as far apart; for a VAE that does not compress time.
+        """
+        num_frames = cases.truth.shape[1]
+        fewer = num_frames != self.config["data"]["num_frames"]
+        kept = torch.linspace(0, latent_frames(self.config) - 1, num_frames).round().long() if fewer else None
         views = to_model_range(cases.references[part, :num_references]).to(self.device)
         with self.autocast():
             references = encode_views(self.vae, views, self.mean, self.std).float()
             noise = [
-                draw_noise(self.config, references[:1], torch.Generator().manual_seed(seed * 100_003 + index))
+                draw_noise(self.config, references[:1], torch.Generator().manual_seed(seed * 100_003 + index), num_frames if fewer else None)
                 for index in range(part.start, part.start + len(references))
             ]
             captions, noise = cases.captions[part], torch.cat(noise).to(self.device)
-            latents = generate(self.model, self.tokenizer, self.config, references, captions, noise, steps, text, image)
+            latents = generate(self.model, self.tokenizer, self.config, references, captions, noise, steps, text, image, kept)
             return self.decode(latents)
 
     @torch.no_grad()

@@ -24,8 +24,9 @@ from training.measure.people import TRAITS
 from training.measure.statistics import contributions
 from training.measure.truth import GALLERY_YAWS, Truth, at_poses, truth_of
 
-# Of a picture of 128 pixels: from here on a trait is plain to see.
-PLAIN_PIXELS = 10
+def plain_pixels(size: int) -> float:
+    """From here on a trait is plain to see: 10 pixels of a picture of 128, and that share of any other."""
+    return 10 * (size / 128) ** 2
 
 
 class Scorer:
@@ -38,22 +39,25 @@ class Scorer:
         self.gallery = look(network, truth.gallery)[0]
         self.gallery_yaws = torch.tensor(GALLERY_YAWS, dtype=torch.float)
 
-    def score(self, frames: Tensor, num_references: int) -> dict:
-        """frames uint8 [N, F, 3, S, S] -> {"rows": [...], "summary": {...}}; every value is a plain number."""
+    def score(self, frames: Tensor, num_references: int, at_own_pose: bool = True) -> dict:
+        """frames uint8 [N, F, 3, S, S] -> {"rows": [...], "summary": {...}}; every value is a plain number.
+
+        at_own_pose: also against the true person as the frame turned out to be posed, which takes a rendering a frame.
+        """
         cases, truth = self.cases, self.truth
         who, pose, traits = look(self.network, frames)
         asked = cases.poses[..., 0]
         given = cases.reference_poses[:, :num_references, 0]
         mean, largest = metrics.similarity_to_references(who, self.reference_who[:, :num_references])
-        at_own_pose = look(self.network, at_poses(cases, pose))[0]
         pixels = truth.frame_traits
-        known = (truth.reference_traits[:, :num_references] >= PLAIN_PIXELS).any(1)[:, None]
+        plenty = plain_pixels(cases.truth.shape[-1])
+        known = (truth.reference_traits[:, :num_references] >= plenty).any(1)[:, None]
         values = {
             "yaw": pose[..., 0],
             "similarity_to_references": mean,
             "largest_similarity_to_references": largest,
             "similarity_to_truth": (who * self.true_who).sum(-1),
-            "similarity_to_truth_at_own_pose": (who * at_own_pose).sum(-1),
+            **({"similarity_to_truth_at_own_pose": (who * look(self.network, at_poses(cases, pose))[0]).sum(-1)} if at_own_pose else {}),
             "top1": metrics.top1(who, self.gallery, self.gallery_yaws, asked).float(),
             "closeness_to_reference": metrics.closeness_to_reference(frames, cases.references[:, :num_references]),
             "pull_to_references": metrics.pull_to_references(pose[..., 0], asked, given),
@@ -62,8 +66,8 @@ class Scorer:
         }
         said = traits > 0.5
         masks = {
-            "trait_recall": (said, (pixels >= PLAIN_PIXELS) & known),
-            "unknown_trait_recall": (said, (pixels >= PLAIN_PIXELS) & ~known),
+            "trait_recall": (said, (pixels >= plenty) & known),
+            "unknown_trait_recall": (said, (pixels >= plenty) & ~known),
             "trait_false_alarms": (said, pixels == 0),
         }
         clips = {
@@ -141,7 +145,7 @@ def summarise(rows: list[dict]) -> dict:
     asked = torch.tensor([row["asked_yaw"] for row in rows])
     masks = {"all": torch.ones_like(asked, dtype=torch.bool)} | bin_masks(asked)
     summary: dict = {}
-    for name in BY_YAW:
+    for name in (name for name in BY_YAW if name in rows[0]):
         values = torch.tensor([row[name] for row in rows])
         summary[name] = {where: mean_of(values[mask]) for where, mask in masks.items()}
     away = torch.tensor([row["away_from_references"] for row in rows]).bool()
@@ -175,6 +179,7 @@ def main():
     parser.add_argument("generated")
     parser.add_argument("out")
     parser.add_argument("--brief", help="another file, with what a table needs: every person's share in every figure, no frames")
+    parser.add_argument("--no-own-pose", action="store_true", help="leave out the figure that takes a rendering a frame")
     parser.add_argument("--name", default="shipped", help="of the method, in the brief file")
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
@@ -183,8 +188,8 @@ def main():
     cases = held_out_cases(len(frames), frames.shape[1], size, fps)
     kept = Path(arguments.network).parent / f"truth-{len(frames)}x{frames.shape[1]}x{size}.safetensors"
     scorer = Scorer(load_network(arguments.network), cases, truth_of(cases, kept), fps)
-    result = scorer.score(frames, settings["num_references"])
-    true = scorer.score(cases.truth, settings["num_references"])["summary"]
+    result = scorer.score(frames, settings["num_references"], not arguments.no_own_pose)
+    true = scorer.score(cases.truth, settings["num_references"], at_own_pose=False)["summary"]
     document = {"settings": settings, "summary": result["summary"], "summary_of_true_clips": true, "rows": result["rows"]}
     Path(arguments.out).write_text(json.dumps(document) + "\n")
     if arguments.brief:

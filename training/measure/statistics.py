@@ -23,7 +23,7 @@ def contributions(row: dict) -> dict[str, list[float]]:
     asked = np.abs(np.array(row["asked_yaw"]))
     away = np.array(row["away_from_references"], dtype=bool)
     result: dict[str, list[float]] = {}
-    for name in FRAME_FIGURES:
+    for name in (name for name in FRAME_FIGURES if name in row):
         values = np.array(row[name])
         result[name] = summed(values)
         for where, (low, high) in BINS.items():

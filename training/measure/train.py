@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from training.files import Ema, append_metrics, save_atomically, stop_asked
 from training.measure.network import ArcFace, FaceNetwork, load_network, pose_loss, save_network
+from training.precision import autocast
 
 # Fewer pixels than this of a trait count as not in view.
 SEEN_PIXELS = 4
@@ -119,7 +120,7 @@ def main(argv=None):
         progress = step / settings["steps"]
         for group in optimizer.param_groups:
             group["lr"] = rate * min((step + 1) / settings["warmup_steps"], 1.02 - progress)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with autocast(device):
             losses = losses_of(batch, person, view)
         loss = sum(settings[f"{name}_weight"] * value for name, value in losses.items())
         optimizer.zero_grad(set_to_none=True)

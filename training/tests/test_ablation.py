@@ -69,7 +69,7 @@ def ablation(tmp_path_factory):
     torch.manual_seed(0)
     save_network(FaceNetwork(**NETWORK).eval(), NETWORK, run / "network.safetensors")
     settings = {
-        "config": "config.json", "overrides": {}, "base": {"steps": 2, "overrides": {"training.reference_dropout": 1.0}},
+        "config": "config.json", "overrides": {}, "base": {"captions": {"steps": 2, "overrides": {"training.reference_dropout": 1.0}}, "one": {"steps": 1, "overrides": {"training.num_references": [1]}}},
         "cell": {"steps": 2, "overrides": {}}, "seeds": [1], "single_view_variants": ["single-view"],
         "one_and_several_views": ["full"],
         "evaluation": {"identities": 2, "references": 3, "steps": 2, "text": 2.0, "image": 1.5, "seed": 0},
