@@ -2,8 +2,8 @@
 
     python -m training.evidence docs/evidence.md [--check]
 
-training/results/network.json (training.measure.evaluate), curation.json (training.curate.prove), shipped/ (training.measure.score,
---brief) and ablation/ (training.ablation.run). With --check nothing is written, and a table that differs ends with 1.
+training/results/network.json (training.measure.evaluate), curation.json (training.curate.prove), shipped/ (training.measure.score
+--results) and ablation/ (training.ablation.run). With --check nothing is written, and a table that differs ends with 1.
 """
 
 import argparse

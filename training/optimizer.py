@@ -5,7 +5,11 @@ arXiv 2502.16982, so that one learning rate and one weight decay serve both) mak
 Projections in and out of the network, embeddings, norms and biases stay with AdamW, as its authors advise.
 """
 
+from unittest.mock import patch
+
 import torch
+
+from training.precision import bfloat16_pays
 
 BETAS = (0.9, 0.98)
 
@@ -27,11 +31,23 @@ def build_optimizer(model: torch.nn.Module, settings):
         return adamw
     if settings["sharding"] == "full":
         raise ValueError('training.optimizer must be "adamw" where training.sharding is "full", got "muon".')
-    return Both(torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"), adamw)
+    return Both(Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"), adamw)
 
 
 def is_inner_matrix(name: str, parameter: torch.Tensor) -> bool:
     return parameter.ndim == 2 and (".blocks." in name or ".block." in name) and "relative_attention_bias" not in name
+
+
+class Muon(torch.optim.Muon):
+    """PyTorch's, which makes updates orthogonal in bfloat16, in float32 where that is slow."""
+
+    def step(self, closure=None):
+        device = self.param_groups[0]["params"][0].device
+        if bfloat16_pays(device):
+            return super().step(closure)
+        # The iteration has no setting for it: it calls this and works in place on what it gets.
+        with patch.object(torch.Tensor, "bfloat16", lambda tensor: tensor.float().clone()):
+            return super().step(closure)
 
 
 class Both:

@@ -18,14 +18,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from training.measure.statistics import contributions
 from training.ablation.table import MAIN
 from training.cache_latents import encode_references, load_vae
 from training.files import read_config, write_json_atomically
 from training.measure.cases import held_out_cases
 from training.measure.generate import Generator, generate_all
 from training.measure.network import load_network
-from training.measure.score import Scorer, read_generated
+from training.measure.score import Scorer, read_generated, write_result
 from training.measure.truth import truth_of
 from training.train import main as train
 
@@ -117,8 +116,9 @@ class Ablation:
         count = evaluation["identities"]
         num_frames = evaluation.get("num_frames", data["num_frames"])
         fps = data["fps"] * (num_frames - 1) / (data["num_frames"] - 1)
+        self.folder.mkdir(parents=True, exist_ok=True)
         cases = held_out_cases(count, num_frames, data["size"], fps)
-        truth = truth_of(cases, self.network.parent / f"truth-{count}x{num_frames}x{data['size']}.safetensors")
+        truth = truth_of(cases, self.folder / f"truth-{count}x{num_frames}x{data['size']}.safetensors")
         return Scorer(load_network(self.network), cases, truth, fps)
 
     def true_clips(self):
@@ -131,9 +131,7 @@ class Ablation:
 
     @staticmethod
     def write(out: Path, about: dict, scored: dict):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        people = [contributions(row) for row in scored["rows"]]
-        write_json_atomically(about | {"summary": scored["summary"], "people": people}, out)
+        write_result(out, about, scored)
         print(out, flush=True)
 
 

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from training.files import write_json_atomically
 from training.measure import metrics
 from training.measure.cases import Cases, held_out_cases
 from training.measure.evaluate import bin_masks, look
@@ -173,30 +174,37 @@ def read_generated(path):
     return load_file(path)["frames"], json.loads(safe_open(path, "pt").metadata()["settings"])
 
 
+def write_result(out: Path, about: dict, scored: dict):
+    """What training.ablation.results reads: `about` (variant, seed), the summary, and every person's share in it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    people = [contributions(row) for row in scored["rows"]]
+    write_json_atomically(about | {"summary": scored["summary"], "people": people}, out)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network")
     parser.add_argument("generated")
     parser.add_argument("out")
-    parser.add_argument("--brief", help="another file, with what a table needs: every person's share in every figure, no frames")
+    parser.add_argument("--results", type=Path, help="a folder for what tables need: every person's share in every figure, of NAME and of the true clips")
     parser.add_argument("--no-own-pose", action="store_true", help="leave out the figure that takes a rendering a frame")
-    parser.add_argument("--name", default="shipped", help="of the method, in the brief file")
+    parser.add_argument("--name", default="shipped", help="of the method, in the results")
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     frames, settings = read_generated(arguments.generated)
     size, fps = settings["size"], settings["fps"]
     cases = held_out_cases(len(frames), frames.shape[1], size, fps)
-    kept = Path(arguments.network).parent / f"truth-{len(frames)}x{frames.shape[1]}x{size}.safetensors"
+    kept = Path(arguments.generated).parent / f"truth-{len(frames)}x{frames.shape[1]}x{size}.safetensors"
     scorer = Scorer(load_network(arguments.network), cases, truth_of(cases, kept), fps)
     result = scorer.score(frames, settings["num_references"], not arguments.no_own_pose)
-    true = scorer.score(cases.truth, settings["num_references"], at_own_pose=False)["summary"]
-    document = {"settings": settings, "summary": result["summary"], "summary_of_true_clips": true, "rows": result["rows"]}
+    true = scorer.score(cases.truth, settings["num_references"], at_own_pose=False)
+    document = {"settings": settings, "summary": result["summary"], "summary_of_true_clips": true["summary"], "rows": result["rows"]}
     Path(arguments.out).write_text(json.dumps(document) + "\n")
-    if arguments.brief:
-        people = [contributions(row) for row in result["rows"]]
-        brief = {"variant": arguments.name, "evaluation": settings, "summary": result["summary"], "people": people}
-        Path(arguments.brief).write_text(json.dumps(brief) + "\n")
-    print(json.dumps({"generated": result["summary"], "true": true}, indent=2))
+    if arguments.results:
+        for name, scored in ((arguments.name, result), ("true", true)):
+            about = {"variant": name, "seed": settings["seed"], "evaluation": settings}
+            write_result(arguments.results / f"{name}-{settings['seed']}-{settings['num_references']}.json", about, scored)
+    print(json.dumps({"generated": result["summary"], "true": true["summary"]}, indent=2))
 
 
 if __name__ == "__main__":
