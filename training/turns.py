@@ -1,6 +1,6 @@
 """Held-out identities turning to either side, generated from three views, beside their exact ground truth.
 
-    python -m training.turns training/config/mv2id-tiny.json training/runs/tiny docs/images/held-out-turns.png
+    python -m training.turns training/config/mv2id-tiny.json training/runs/tiny turns.png
 
 One block an identity: the three references; the truth at yaw -90, -45, 0, 45 and 90 degrees; the same frames generated
 (from two clips, a turn to the right profile and one to the left).

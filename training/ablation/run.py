@@ -43,7 +43,8 @@ class Ablation:
         self.settings = json.loads(path.read_text())
         self.config = overridden(read_config(path.parent / self.settings["config"]), self.settings["overrides"])
         self.run, self.folder, self.network = run, folder, network
-        self.compile = not torch.cuda.is_available()
+        # Worth its while on a CPU for trainings of an hour, not of minutes.
+        self.compile = self.settings.get("compile", False)
         self.scorer = None
 
     def cells(self) -> list[tuple[str, int]]:

@@ -79,9 +79,7 @@ def ablation(tmp_path_factory):
         },
     }  # fmt: skip
     (folder / "ablation.json").write_text(json.dumps(settings))
-    made = Ablation(folder / "ablation.json", run, folder / "cells", run / "network.safetensors")
-    made.compile = False
-    return made
+    return Ablation(folder / "ablation.json", run, folder / "cells", run / "network.safetensors")
 
 
 def test_the_whole_queue_runs_and_resumes(ablation, capsys):
