@@ -22,8 +22,8 @@ RESULTS = Path("training/results")
 SHIPPED = {
     "similarity_to_references": "MvRC: similarity to the references",
     "similarity_to_truth": "similarity to the true person at the asked pose",
-    "similarity_to_truth_at_own_pose": "... at the pose that was generated",
-    "top1": "retrieval, top-1 of 64",
+    "top1_by_references": "retrieval by the references, top-1 of 64",
+    "top1": "retrieval by pictures in another scene, top-1 of 64",
     "yaw_error": "error of the yaw, degrees",
     "pull_to_references": "pulled to a reference, degrees",
     "pixel_error_db": "PSNR against the true frame, dB",

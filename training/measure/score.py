@@ -35,7 +35,7 @@ class Scorer:
 
     def __init__(self, network, cases: Cases, truth: Truth, fps: float):
         self.network, self.cases, self.truth, self.fps = network, cases, truth, fps
-        self.true_who, self.true_pose, self.true_traits = look(network, cases.truth)
+        self.true_who = look(network, truth.elsewhere)[0]
         self.reference_who = look(network, cases.references)[0]
         self.gallery = look(network, truth.gallery)[0]
         self.gallery_yaws = torch.tensor(GALLERY_YAWS, dtype=torch.float)
@@ -60,6 +60,7 @@ class Scorer:
             "similarity_to_truth": (who * self.true_who).sum(-1),
             **({"similarity_to_truth_at_own_pose": (who * look(self.network, at_poses(cases, pose))[0]).sum(-1)} if at_own_pose else {}),
             "top1": metrics.top1(who, self.gallery, self.gallery_yaws, asked).float(),
+            "top1_by_references": metrics.top1(who, self.reference_who, cases.reference_poses[0, :, 0], asked).float(),
             "closeness_to_reference": metrics.closeness_to_reference(frames, cases.references[:, :num_references]),
             "pull_to_references": metrics.pull_to_references(pose[..., 0], asked, given),
             "yaw_error": (pose[..., 0] - asked).abs(),
@@ -135,7 +136,7 @@ def plain(values: Tensor) -> list[float]:
 
 BY_YAW = (
     "similarity_to_references", "largest_similarity_to_references", "similarity_to_truth", "similarity_to_truth_at_own_pose",
-    "top1", "yaw_error", "pull_to_references", "pixel_error_db",
+    "top1", "top1_by_references", "yaw_error", "pull_to_references", "pixel_error_db",
 )  # fmt: skip
 OF_CLIPS = ("yaw_jerk", "yaw_jumps", "flicker", "yaw_correlation")
 OF_TRAITS = ("trait_recall", "unknown_trait_recall", "trait_false_alarms")

@@ -10,8 +10,8 @@ from training.measure.people import TRAITS
 
 RESAMPLES = 2000
 FRAME_FIGURES = (
-    "similarity_to_references", "similarity_to_truth", "similarity_to_truth_at_own_pose", "top1", "yaw_error", "pull_to_references",
-    "pixel_error_db",
+    "similarity_to_references", "similarity_to_truth", "similarity_to_truth_at_own_pose", "top1", "top1_by_references", "yaw_error",
+    "pull_to_references", "pixel_error_db",
 )  # fmt: skip
 AWAY_FIGURES = {"closeness_away": "closeness_to_reference", "pull_away": "pull_to_references"}
 CLIP_FIGURES = ("yaw_jerk", "yaw_jumps", "flicker", "yaw_correlation")

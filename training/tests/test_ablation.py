@@ -92,7 +92,7 @@ def test_the_whole_queue_runs_and_resumes(ablation, capsys):
     result = json.loads((results / "full-1-3.json").read_text())
     assert result["config"]["training"]["steps"] == 2 and len(result["people"]) == 2
     true = Measured([json.loads((results / "true-0-3.json").read_text())["people"]])
-    assert true.value("similarity_to_truth") == pytest.approx(1, abs=1e-2)
+    assert true.value("pixel_error_db") > 60 and true.value("similarity_to_truth") <= 1
     capsys.readouterr()
     for cell in ablation.cells():
         ablation.measured(*cell)

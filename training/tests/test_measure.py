@@ -80,12 +80,15 @@ def test_the_margin_makes_the_own_class_harder():
 
 
 def test_true_clips_score_as_truth(network, cases):
-    scorer = Scorer(network, cases, truth_of(cases), fps=8)
+    truth = truth_of(cases)
+    scorer = Scorer(network, cases, truth, fps=8)
     true = scorer.score(cases.truth, 3)
-    assert true["summary"]["similarity_to_truth"]["all"] == pytest.approx(1, abs=1e-3)
+    # Who it is, is told by the same head in another scene, to which the clip's own background is no help.
+    elsewhere = scorer.score(truth.elsewhere, 3)["summary"]
+    assert elsewhere["similarity_to_truth"]["all"] == pytest.approx(1, abs=1e-3) and elsewhere["pixel_error_db"]["all"] < 30
+    assert true["summary"]["similarity_to_truth"]["all"] < 0.9999
     assert true["summary"]["kernel_distance_frames"] <= 1e-3
     strangers = scorer.score(cases.truth.roll(1, 0), 3)
-    assert strangers["summary"]["similarity_to_truth"]["all"] < 0.999
     assert strangers["summary"]["pixel_error_db"]["all"] < 30 < true["summary"]["pixel_error_db"]["all"]
     assert len(true["rows"]) == 4 and len(true["rows"][0]["yaw"]) == 9
     json.dumps(true)
