@@ -3,7 +3,7 @@
     python -m training.evidence docs/evidence.md [--check]
 
 training/results/network.json (training.measure.evaluate), curation.json (training.curate.prove), shipped/ (training.measure.score
---results) and ablation/ (training.ablation.run). With --check nothing is written, and a table that differs ends with 1.
+--results) and, once it has been run, ablation/ (training.ablation.run). With --check nothing is written, and a table that differs ends with 1.
 """
 
 import argparse
@@ -31,8 +31,7 @@ SHIPPED = {
 OF_CLIPS = {
     "closeness_away": "closeness to a reference, 20 degrees and more away from it",
     "pull_away": "pull to a reference there, degrees",
-    "trait_recall": "recall of traits that a reference shows",
-    "unknown_trait_recall": "recall of traits that none shows",
+    "trait_recall": "recall of traits",
     "trait_false_alarms": "traits where none is",
     "yaw_jerk": "jerk of the yaw, degrees/s³",
     "yaw_jumps": "steps that jump",
@@ -48,7 +47,7 @@ def rows(lines) -> str:
 
 
 def pose_table(network: dict) -> str:
-    lines = [["|yaw|", *(f"{kind}: {axis}" for kind in ("renders", "softened") for axis in ("yaw", "pitch", "roll"))]]
+    lines = [["yaw, either side", *(f"{kind}: {axis}" for kind in ("renders", "softened") for axis in ("yaw", "pitch", "roll"))]]
     for where in BINS:
         errors = [network[kind]["mean_absolute_error_degrees"][where] for kind in ("renders", "softened")]
         lines.append([where, *(f"{error[axis]:.1f}" for error in errors for axis in ("yaw", "pitch", "roll"))])
@@ -56,7 +55,7 @@ def pose_table(network: dict) -> str:
 
 
 def identity_table(network: dict) -> str:
-    lines = [["pairs of pictures, by their |yaw|", "renders", "softened"]]
+    lines = [["pairs of pictures, by their yaw", "renders", "softened"]]
     lines += [[pair, f"{auc:.4f}", f"{network['softened']['verification_auc'][pair]:.4f}"] for pair, auc in network["renders"]["verification_auc"].items()]
     return rows(lines)
 
@@ -80,7 +79,7 @@ def decimals_of(figure: str) -> int:
 
 def shipped_tables(shipped: dict) -> tuple[str, str]:
     columns = [("one reference", shipped["shipped", 1]), ("three references", shipped["shipped", 3]), ("true clips", shipped["true", 3])]
-    frames = [["figure", "|yaw|", *(name for name, _ in columns)]]
+    frames = [["figure", "yaw, either side", *(name for name, _ in columns)]]
     for figure, label in SHIPPED.items():
         for where in BINS:
             if figure == "pixel_error_db":
@@ -98,7 +97,7 @@ def shipped_tables(shipped: dict) -> tuple[str, str]:
 def claims(shipped: dict) -> str:
     """What three references give beyond one, in per cent, with the paired difference."""
     one, three = shipped["shipped", 1], shipped["shipped", 3]
-    lines = [["|yaw|", "one", "three", "difference (95 %, paired)", "in per cent"]]
+    lines = [["yaw, either side", "one", "three", "difference (95 %, paired)", "in per cent"]]
     for where in BINS:
         figure = f"similarity_to_truth/{where}"
         value, low, high = difference(three, one, figure)
@@ -139,7 +138,7 @@ def all_tables(folder: Path = RESULTS) -> dict[str, str]:
         "pose": pose_table(network), "identity": identity_table(network), "traits": trait_table(network), "claims": claims(shipped),
         "shipped": frames, "shipped clips": clips, "curation": curation_table(json.loads((folder / "curation.json").read_text())),
     }  # fmt: skip
-    return tables | ablation_tables(read_results(folder / "ablation"))
+    return tables | (ablation_tables(read_results(folder / "ablation")) if (folder / "ablation").exists() else {})
 
 
 def filled(text: str, tables: dict[str, str]) -> str:

@@ -2,8 +2,8 @@
 
     python -m training.ablation.run training/config/ablation.json RUN FOLDER --network RUN/network.safetensors
 
-RUN is a run with a trained VAE and its cached latents; FOLDER takes base-<stage>/ and cells/<variant>-<seed>/. The base comes about as the
-paper's did, once: captions alone (there Wan), then one reference with plain positions (there Phantom). A queue that resumes: what is
+RUN is a run with a trained VAE and its cached latents; FOLDER takes base-<stage>/ and cells/<variant>-<seed>/. The base is trained
+once, in the stages that the config names: on captions alone, so that it knows no positions of references and favours none. A queue that resumes: what is
 done is not done again, and a training that was stopped goes on from its checkpoint. Results: FOLDER/results/<variant>-<seed>[-<n> references].json.
 """
 
