@@ -16,7 +16,7 @@ def toy_config(folder, **training):
     config = read_config(SHIPPED)
     config["data"] |= {"num_clips": 8, "clips_per_shard": 4, "num_frames": 5, "size": 64, "references_per_clip": 3}
     del config["data"]["rendered_frames"], config["data"]["whole_every"]
-    config["vae"] |= {"base_dim": 8, "z_dim": 4}
+    config["vae"] |= {"base_dim": 8, "decoder_base_dim": 8, "z_dim": 4}
     config["vae_training"] |= {"steps": 4, "frames_per_batch": 4, "start": "random"}
     config["text"] |= {"d_model": 16, "d_kv": 8, "num_heads": 2, "d_ff": 32, "num_layers": 1}
     config["transformer"] |= {
