@@ -123,7 +123,9 @@ def main(argv=None):
     settings = config["training"]
     # Without `cpu`, accelerate leaves several processes on CPUs each on its own.
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    accelerator = Accelerator(mixed_precision=mixed_precision(settings["mixed_precision"], device), cpu=device == "cpu")
+    # A fine-tuning holds frozen weights in bfloat16, for memory's sake: there it is computed with wherever it runs.
+    precision = settings["mixed_precision"] if "base" in config else mixed_precision(settings["mixed_precision"], device)
+    accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     process, processes = accelerator.process_index, accelerator.num_processes
     if settings["batch_size"] % processes:
         raise ValueError(f"training.batch_size must be a multiple of {processes} processes, got {settings['batch_size']}.")
