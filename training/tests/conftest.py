@@ -3,11 +3,19 @@ import subprocess
 import uuid
 
 import pytest
+from accelerate.state import AcceleratorState
 
 from training.bucket import Bucket
 from training.tests.batch_home import BatchHome, answers, free_port, until
 
 MINISTACK = os.environ.get("MV2ID_MINISTACK")
+
+
+@pytest.fixture(autouse=True)
+def a_process_of_its_own_for_accelerate():
+    """accelerate keeps the precision of a process's first training; here every test is a program of its own."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(scope="session")
