@@ -20,7 +20,7 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock, WanResidualBlock
 from torch import Tensor
-from torch.nn.functional import mse_loss, silu
+from torch.nn.functional import mse_loss
 
 from training.clips import Clips
 from training.files import read_config
@@ -41,6 +41,11 @@ def strongest(signal: Tensor, weight: Tensor, count: int) -> Tensor:
     # The channel that holds the norm steady says nothing itself.
     heard[signal.transpose(0, 1).flatten(1).abs().mean(1).argmax()] = torch.inf
     return heard.topk(count).indices.sort().values
+
+
+def settings_of(model) -> dict:
+    """What the model was made from, without what diffusers notes beside it, such as where it lay."""
+    return {name: value for name, value in model.config.items() if not name.startswith("_")}
 
 
 def inputs_of(module, run) -> dict:
@@ -88,7 +93,7 @@ def narrow_half(half, small, seen: dict):
 @torch.no_grad()
 def narrowed_vae(wide: AutoencoderKLWan, config: dict, images: Tensor) -> AutoencoderKLWan:
     """A VAE of the config's widths with the strongest channels of `wide`. images [N, 3, H, W] in [-1, 1]"""
-    small = AutoencoderKLWan(**dict(wide.config) | {name: config[name] for name in ("base_dim", "decoder_base_dim")})
+    small = AutoencoderKLWan(**settings_of(wide) | {name: config[name] for name in ("base_dim", "decoder_base_dim")})
     latents = {}
     seen = inputs_of(wide.encoder, lambda: latents.setdefault("z", wide.encode(images[:, :, None]).latent_dist.mode()))
     narrow_half(wide.encoder, small.encoder, seen)
@@ -172,7 +177,7 @@ def narrowed_transformer(large: WanTransformer3DModel, ffn_dim: int, run) -> Wan
     run()
     for hook in hooks:
         hook.remove()
-    small = WanTransformer3DModel(**dict(large.config) | {"ffn_dim": ffn_dim})
+    small = WanTransformer3DModel(**settings_of(large) | {"ffn_dim": ffn_dim})
     kept = {name: value for name, value in large.state_dict().items() if ".ffn." not in name}
     small.load_state_dict(kept, strict=False)
     for index, block in enumerate(large.blocks):
