@@ -8,6 +8,8 @@ export const JOB_ID = 'MV2ID_JOB_ID';
 export const PROVIDER = 'MV2ID_PROVIDER';
 /** Folder that workers of one machine share for model directories. */
 export const MODEL_CACHE = 'MV2ID_MODEL_CACHE';
+/** Folder of the face models, where a bundle has them elsewhere than the repository. */
+export const FACE_MODELS = 'MV2ID_FACE_MODELS';
 /** Threads of an operator. */
 export const THREADS = 'MV2ID_THREADS';
 /** Least time between two checkpoints of a running job; 0 for one after every step. */
