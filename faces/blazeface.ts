@@ -61,7 +61,13 @@ export class Blazeface implements FaceDetector {
   }
 }
 
-function faceAt(cellIndex: number, cell: number, numbers: Float32Array, score: number, square: Letterboxed): DetectedFace {
+function faceAt(
+  cellIndex: number,
+  cell: number,
+  numbers: Float32Array,
+  score: number,
+  square: Letterboxed,
+): DetectedFace {
   const columns = SIDE / cell;
   const middle = { x: ((cellIndex % columns) + 0.5) * cell, y: (Math.floor(cellIndex / columns) + 0.5) * cell };
   const toPicture = (index: number) => ({

@@ -1,5 +1,5 @@
 /** A picture in memory, and how a file becomes one. */
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { DECODING } from './reference-image';
 
 /** sRGB, interleaved bytes [height, width, 3], upright. */
@@ -64,6 +64,6 @@ export async function letterboxSquare(picture: Pixels, side: number): Promise<Le
 }
 
 /** For everything else that the library does. */
-export function toSharp({ data, width, height }: Pixels): sharp.Sharp {
+export function toSharp({ data, width, height }: Pixels): Sharp {
   return sharp(data, { raw: { width, height, channels: 3 } });
 }

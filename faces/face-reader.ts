@@ -1,0 +1,80 @@
+/** Looks at the faces of a picture: where they are, how they are turned, how sharp they are, and whose they are. */
+import { alignFace, alignment } from './align';
+import { Blazeface } from './blazeface';
+import type { DetectedFace, FaceDetector } from './detector';
+import { type EmbedderSettings, type Embedding, FaceEmbedder } from './embedder';
+import { builtInFaces, type FaceSettings } from './face-settings';
+import { FaceModelError } from './onnx-model';
+import type { Pixels } from './pixels';
+import { type HeadPose, headPose } from './pose';
+import { sharpness } from './sharpness';
+
+export interface FaceReading extends DetectedFace {
+  readonly pose: HeadPose;
+  /** Variance of the Laplacian of the face at 112 x 112. */
+  readonly sharpness: number;
+  /** Null where it was not asked for. */
+  readonly embedding: Embedding | null;
+}
+
+export interface ReadOptions {
+  /** Of how many faces, the largest first, the embedding is wanted; 1 unless given, 0 for pose and place alone. */
+  readonly embeddings?: number;
+}
+
+/** Sharpness is compared at one size. */
+const SHARPNESS_AT = { size: 112, zoom: 1, dy: 0 } as const;
+
+export class FaceReader {
+  private constructor(
+    private readonly detector: FaceDetector,
+    private readonly embedder: FaceEmbedder,
+  ) {}
+
+  /**
+   * @param numThreads that one operator may use; 1 unless given.
+   * @throws FaceModelError when a model of the user's own is not what its settings say.
+   */
+  static async open(settings: FaceSettings = builtInFaces(), numThreads?: number): Promise<FaceReader> {
+    if (settings.detector) throw new FaceModelError('detector must be built in, got another.');
+    const detector = await Blazeface.open({ numThreads });
+    try {
+      return new FaceReader(detector, await FaceEmbedder.open(settings.embedder, numThreads));
+    } catch (error) {
+      await detector.release();
+      throw error;
+    }
+  }
+
+  /** What a figure was measured with: detector and embedder, by name and file. */
+  get id(): string {
+    return `${this.detector.id} + ${this.embedder.id}`;
+  }
+
+  get embedderSettings(): EmbedderSettings {
+    return this.embedder.settings;
+  }
+
+  /** All faces of a picture, the largest first. */
+  async read(picture: Pixels, { embeddings = 1 }: ReadOptions = {}): Promise<FaceReading[]> {
+    const readings: FaceReading[] = [];
+    for (const [i, face] of (await this.detector.detect(picture)).entries()) {
+      const pose = headPose(face.landmarks);
+      const similarity = alignment(face.landmarks, SHARPNESS_AT);
+      // Landmarks on one spot are no face.
+      if (!pose || !similarity) continue;
+      readings.push({
+        ...face,
+        pose,
+        sharpness: sharpness(alignFace(picture, similarity, SHARPNESS_AT.size)),
+        embedding: i < embeddings ? await this.embedder.embed(picture, face.landmarks) : null,
+      });
+    }
+    return readings;
+  }
+
+  async release(): Promise<void> {
+    await this.detector.release();
+    await this.embedder.release();
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * faces.json: which models look at faces, for those who have better ones than the built-in.
+ *
+ *   { "detector": { "kind": "yunet", "path": "face_detection_yunet_2023mar.onnx" },
+ *     "embedder": { "preset": "auraface", "path": "glintr100.onnx", "sha256": "..." } }
+ *
+ * A key beside `preset` replaces that key of the preset; without `preset` all of them are needed. Paths are relative to the file.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { fieldErrors, mustBe } from '../contract/field-error';
+import { type EmbedderSettings, EmbedderSettingsSchema } from './embedder';
+import { builtInEmbedder, EMBEDDER_PRESETS, type EmbedderPreset } from './embedder-presets';
+import { FaceModelError } from './onnx-model';
+
+const PRESETS = Object.keys(EMBEDDER_PRESETS) as [EmbedderPreset, ...EmbedderPreset[]];
+
+export const DetectorSettingsSchema = z.strictObject({
+  /** What its outputs are: OpenCV Zoo's YuNet, or the SCRFD of InsightFace's packs (det_500m, det_10g). */
+  kind: z.enum(['yunet', 'scrfd']),
+  path: z.string().min(1),
+  sha256: EmbedderSettingsSchema.shape.sha256,
+  /** Side of the square that it is shown, a multiple of 32. */
+  size: z.int().min(64).max(2048).multipleOf(32).default(640),
+  min_score: z.number().min(0).max(1).default(0.6),
+});
+export type DetectorSettings = z.output<typeof DetectorSettingsSchema>;
+
+const FileSchema = z.strictObject({
+  detector: DetectorSettingsSchema.optional(),
+  embedder: z.looseObject({ preset: z.enum(PRESETS).optional() }).optional(),
+});
+
+export interface FaceSettings {
+  /** Null for the built-in one. */
+  readonly detector: DetectorSettings | null;
+  readonly embedder: EmbedderSettings;
+}
+
+export function builtInFaces(): FaceSettings {
+  return { detector: null, embedder: builtInEmbedder() };
+}
+
+/** @throws FaceModelError that names the field which is wrong. */
+export async function readFaceSettings(file: string): Promise<FaceSettings> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new FaceModelError(mustBe('faces.json', 'a readable file', `${file} (${error.code})`).message);
+  });
+  const { detector, embedder } = parsed(FileSchema, parseJson(text, file), 'faces.json');
+  const folder = path.dirname(file);
+  const here = <T extends { path: string }>(settings: T): T => ({
+    ...settings,
+    path: path.resolve(folder, settings.path),
+  });
+  return {
+    detector: detector ? here(detector) : null,
+    embedder: embedder ? here(withPreset(embedder)) : builtInEmbedder(),
+  };
+}
+
+function withPreset({ preset, ...own }: { preset?: EmbedderPreset }): EmbedderSettings {
+  const base = preset === undefined ? {} : EMBEDDER_PRESETS[preset];
+  const file = preset === 'faceres' ? { path: builtInEmbedder().path } : {};
+  return parsed(EmbedderSettingsSchema, { ...base, ...file, ...own }, 'embedder');
+}
+
+function parsed<T extends z.ZodType>(schema: T, value: unknown, root: string): z.output<T> {
+  const [error] = fieldErrors(schema, value, root);
+  if (error) throw new FaceModelError(root === 'faces.json' ? error.message : `${root}.${error.message}`);
+  return schema.parse(value);
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FaceModelError(mustBe('faces.json', 'JSON', `${file} (${(error as Error).message})`).message);
+  }
+}
