@@ -7,9 +7,14 @@
  * It starts itself again as the process that the parent waits for (`job`) and as the thread that generates. Each part loads its own
  * modules only.
  */
+import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { FACE_MODELS } from '../../contract/env';
 
 const WRONG_USE = 64;
+
+// Beside this file, and not where the sources have them. Child processes and threads inherit it.
+process.env[FACE_MODELS] ??= path.join(__dirname, 'models/faces');
 
 const [, , part, ...args] = process.argv;
 if (!isMainThread) {

@@ -13,8 +13,7 @@ import * as env from '../../../contract/env';
 import { isUnsettled, type JobRecord } from '../../../contract/job-record';
 import { resultKey, uploadKey } from '../../../contract/keys';
 import { type Report, ReportSchema } from '../../../contract/report';
-import { buildWorker } from '../../../gpu-worker/image/build';
-import { NATIVE_PACKAGES } from '../../../gpu-worker/image/native-packages';
+import { buildWorker, NATIVE_PACKAGES } from '../../../gpu-worker/image/build';
 import { type RunningDeployment, startDeployment } from '../../../local/deployment';
 import { WorkerProcesses } from '../../../local/worker-process';
 import packageLock from '../../../package-lock.json';
@@ -54,13 +53,15 @@ function runApp(args: readonly string[], environment: Record<string, string> = {
 }
 
 describe('what is built', () => {
-  test('one file holds everything but the native packages', () => {
-    expect(readdirSync(app).sort()).toEqual(['node_modules', 'package.json', 'worker.js', 'worker.js.LEGAL.txt']);
+  test('one file holds everything but the native packages and the face models', () => {
+    expect(readdirSync(app).sort()).toEqual([
+      ...['models', 'node_modules', 'package.json', 'worker.js', 'worker.js.LEGAL.txt'],
+    ]);
     const imported = Object.values(metafile.outputs)
       .flatMap(({ imports }) => imports.map(({ path: name }) => name))
       .filter((name) => !isBuiltin(name));
-    // The last two are never reached on AWS: the tables of a local deployment, and the loader of sources.
-    expect([...new Set(imported)].sort()).toEqual([...NATIVE_PACKAGES, 'lmdb', 'tsx/cjs'].sort());
+    // The last is never reached on AWS: the tables of a local deployment.
+    expect([...new Set(imported)].sort()).toEqual([...NATIVE_PACKAGES, 'lmdb'].sort());
   });
 
   test('it holds no stage of a Lambda, no command, and nothing of the CDK', () => {
@@ -75,6 +76,7 @@ describe('what is built', () => {
     const ignore = readFileSync(path.join(REPOSITORY, 'gpu-worker/Dockerfile.dockerignore'), 'utf8').split('\n');
     const given = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
     const sources = Object.keys(metafile.inputs).filter((file) => !file.startsWith('node_modules/'));
+    sources.push('models/faces');
     expect(sources.filter((file) => !given.some((name) => file === name || file.startsWith(`${name}/`)))).toEqual([]);
   });
 
@@ -86,6 +88,23 @@ describe('what is built', () => {
     }
     expect(installed()).toEqual(Object.keys(dependencies).sort());
     expect(dependencies).toMatchObject({ sharp: expect.any(String), 'onnxruntime-common': expect.any(String) });
+  });
+
+  test('the face models are all there, with the file that names their origins and licences', () => {
+    const there = readdirSync(path.join(app, 'models/faces'));
+    expect(there).toEqual(readdirSync(path.join(REPOSITORY, 'models/faces')));
+    expect(there).toEqual(expect.arrayContaining(['README.md', 'blazeface.onnx', 'faceres.onnx']));
+  });
+
+  test('the program finds them beside itself, unless a variable says where they are', () => {
+    const script = `require(process.argv[1]); console.log(process.env.${env.FACE_MODELS})`;
+    const folderOf = (variables: Record<string, string>) =>
+      spawnSync(process.execPath, ['-e', script, path.join(app, 'worker.js'), 'no-command'], {
+        env: variables,
+        encoding: 'utf8',
+      }).stdout;
+    expect(folderOf({})).toBe(`${path.join(app, 'models/faces')}\n`);
+    expect(folderOf({ [env.FACE_MODELS]: '/elsewhere' })).toBe('/elsewhere\n');
   });
 
   test('it is small: no other platform, no installer', () => {
