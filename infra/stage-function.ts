@@ -27,8 +27,11 @@ export interface StageFunctionProps extends StageSettings {
   readonly description: string;
   /** Lambda gives a processor core for every 1,769 MB. */
   readonly memoryMb: number;
-  /** Packages that are not bundled, and the layers that bring them. */
-  readonly layers?: Readonly<Record<string, lambda.ILayerVersion>>;
+  readonly layers?: readonly lambda.ILayerVersion[];
+  /** Packages that the layers bring: they are not bundled. */
+  readonly layerPackages?: readonly string[];
+  /** Variables beside those of every stage. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** How long a call may take. The visibility of a stage's queue follows from it. */
@@ -49,7 +52,7 @@ const LOCAL_PORTS = '*/local/local-ports';
 
 export class StageFunction extends nodejs.NodejsFunction {
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
-    const { stage, settings, deployment, key, description, memoryMb, layers = {} } = props;
+    const { stage, settings, deployment, key, description, memoryMb, layers = [], layerPackages = [] } = props;
     const logGroup = new logs.LogGroup(scope, `${id}Logs`, {
       retention: settings.retention.logs_days,
       encryptionKey: key,
@@ -69,13 +72,14 @@ export class StageFunction extends nodejs.NodejsFunction {
       depsLockFilePath: path.join(ROOT, 'package-lock.json'),
       role,
       logGroup,
-      layers: Object.values(layers),
+      layers: [...layers],
       memorySize: memoryMb,
       timeout: Duration.seconds(STAGE_TIMEOUT_SECONDS[stage]),
       environment: {
         [env.DEPLOYMENT]: deployment,
         [env.METRICS_NAMESPACE]: metricsNamespace(settings.stack_name),
         NODE_OPTIONS: '--enable-source-maps',
+        ...props.environment,
       },
       bundling: {
         target: 'node24',
@@ -85,7 +89,7 @@ export class StageFunction extends nodejs.NodejsFunction {
         sourcesContent: false,
         // The SDK that was tested, and not the one that the runtime happens to have.
         bundleAwsSDK: true,
-        externalModules: [LOCAL_PORTS, ...Object.keys(layers)],
+        externalModules: [LOCAL_PORTS, ...layerPackages],
       },
     });
     // What every stage may do

@@ -48,6 +48,12 @@ test('the exceptions do not lift the direction of their folders', () => {
   expect(reportedImports(imports)).toEqual(forbidden);
 });
 
+test('of the worker, infra/ may import what decides which files of a native package are shipped, and nothing else', () => {
+  const rule = '../gpu-worker/image/native-packages';
+  const imports = { 'infra/any.ts': [rule, '../gpu-worker/image/build'], 'lambdas/any.ts': [rule] };
+  expect(reportedImports(imports)).toEqual({ 'infra/any.ts': ['../gpu-worker/image/build'], 'lambdas/any.ts': [rule] });
+});
+
 test('contract/ loads no SDK, and only infra/ loads the CDK', () => {
   const sdks = ['sharp', 'mediabunny', '@napi-rs/webcodecs', '@aws-sdk/client-s3', 'commander'];
   const imports: Record<string, string[]> = { 'contract/a.ts': ['zod', ...sdks] };

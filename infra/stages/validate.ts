@@ -1,9 +1,11 @@
 /** Stage 1: queue `intake` -> lambdas/validate.ts -> queue `jobs`. */
 import { Construct } from 'constructs';
+import { FACE_MODELS } from '../../contract/env';
 import { UPLOADS_PREFIX } from '../../contract/keys';
 import type { BatchAccess } from '../batch-access';
+import { FaceModelsLayer } from '../face-models-layer';
 import type { FlowQueues } from '../flow-queues';
-import { SharpLayer } from '../sharp-layer';
+import { NATIVE_PACKAGES, NativeLayer } from '../native-layer';
 import { StageFunction, type StageSettings } from '../stage-function';
 import type { Storage } from '../storage';
 
@@ -20,13 +22,17 @@ export class ValidateStage extends Construct {
     super(scope, id);
     const { settings, storage, queues, batch } = props;
     const { architecture, concurrency } = settings.lambda;
+    const native = new NativeLayer(this, 'Native', { architecture });
+    const faceModels = new FaceModelsLayer(this, 'FaceModels');
     this.handler = new StageFunction(this, 'Function', {
       ...props,
       stage: 'validate',
       description: 'Turns a job.json and its photos into a job, or says what is wrong with them',
       // One photo of 64 megapixels is decoded at a time.
       memoryMb: 2048,
-      layers: { sharp: new SharpLayer(this, 'Sharp', { architecture }) },
+      layers: [native, faceModels],
+      layerPackages: NATIVE_PACKAGES,
+      environment: { [FACE_MODELS]: faceModels.folder },
     });
     // One set a call: a photo that takes long, or takes the process with it, holds up no other set.
     queues.intake.feed(this.handler, { batchSize: 1, maxConcurrency: concurrency.validate });

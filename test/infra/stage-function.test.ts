@@ -56,11 +56,24 @@ test('an environment fits into the 4 KB that Lambda takes, with the longest name
   }
 });
 
-test('only validate has the layer that decodes photos', () => {
+test('only validate has layers: native packages for its platform, and the face models, where it is told that they are', () => {
   const layers = Object.entries(resourcesOf(template, 'AWS::Lambda::Function')).map(
-    ([id, { Properties }]) => [id, Properties.Layers?.length ?? 0] as const,
+    ([id, { Properties }]) => [id, (Properties.Layers ?? []) as { Ref: string }[]] as const,
   );
-  expect(layers.filter(([, count]) => count > 0)).toEqual([[expect.stringMatching(/^Validate/), 1]]);
+  expect(layers.filter(([, { length }]) => length > 0)).toEqual([
+    [expect.stringMatching(/^Validate/), expect.anything()],
+  ]);
+  const [id, own] = layers.find(([, { length }]) => length > 0)!;
+  const { Properties } = resourcesOf(template)[id]!;
+  const architectures = own.map(({ Ref }) => {
+    const layer = resourcesOf(template)[Ref]!.Properties;
+    return [layer.Description, layer.CompatibleArchitectures];
+  });
+  expect(Object.fromEntries(architectures)).toEqual({
+    'onnxruntime-node and sharp for linux arm64': Properties.Architectures,
+    'Face models in ONNX': undefined,
+  });
+  expect(Properties.Environment.Variables[env.FACE_MODELS]).toBe('/opt/faces');
 });
 
 function functionOf(prefix: string, from = template) {

@@ -4,7 +4,7 @@
  * without connections.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { STAGE_NAMES } from '../../infra/stage-function';
@@ -25,11 +25,15 @@ const SETTINGS = {
 };
 /** A function is this one file, which Lambda fetches before its first call. */
 const MAX_BUNDLE_BYTES = 3 * 1024 * 1024;
+/** Lambda takes this much of a function and its layers, unpacked. */
+const MAX_UNPACKED_BYTES = 250 * 1024 * 1024;
 
 let home: string;
 let assembly: string;
 let functions: readonly { stage: string; folder: string }[];
-let layer: string;
+let layers: readonly string[];
+/** As Lambda unpacks the layers, all into one folder. */
+let opt: string;
 
 beforeAll(() => {
   home = mkdtempSync(path.join(tmpdir(), 'mv2id-synth-'));
@@ -55,7 +59,9 @@ beforeAll(() => {
     stage: STAGE_NAMES.find((stage) => id.toLowerCase().startsWith(stage))!,
     folder,
   }));
-  layer = assetOf('AWS::Lambda::LayerVersion')[0]!.folder;
+  layers = assetOf('AWS::Lambda::LayerVersion').map(({ folder }) => folder);
+  opt = path.join(home, 'opt');
+  for (const layer of layers) cpSync(layer, opt, { recursive: true });
 }, 240_000);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
@@ -76,7 +82,7 @@ test('each stage is one file, without packages beside it', () => {
   }
 });
 
-test('each file loads with nothing but its layer, and names what it lacks when it is called without a deployment', () => {
+test('each file loads with nothing but its layers, and names what it lacks when it is called without a deployment', () => {
   for (const { stage, folder } of functions) {
     const script = `
       const { handler } = require(${JSON.stringify(path.join(folder, 'index.js'))});
@@ -85,15 +91,42 @@ test('each file loads with nothing but its layer, and names what it lacks when i
     const output = execFileSync(process.execPath, ['-e', script], {
       cwd: home,
       encoding: 'utf8',
-      env: { NODE_PATH: stage === 'validate' ? path.join(layer, 'nodejs/node_modules') : '' },
+      env: { NODE_PATH: stage === 'validate' ? path.join(opt, 'nodejs/node_modules') : '' },
     });
     expect({ stage, output }).toEqual({ stage, output: 'MV2ID_DEPLOYMENT must be set, got nothing.\n' });
   }
 });
 
-test('the layer decodes images', () => {
-  const script =
-    "require('sharp')({ create: { width: 8, height: 8, channels: 3, background: 'red' } }).png().toBuffer().then((png) => console.log(png.length > 8))";
-  const env = { NODE_PATH: path.join(layer, 'nodejs/node_modules') };
-  expect(execFileSync(process.execPath, ['-e', script], { cwd: home, encoding: 'utf8', env })).toBe('true\n');
+test('the layers decode images, and run the face models', () => {
+  const script = `
+    const sharp = require('sharp');
+    const { InferenceSession } = require('onnxruntime-node');
+    const blank = { create: { width: 8, height: 8, channels: 3, background: 'red' } };
+    (async () => {
+      const png = await sharp(blank).png().toBuffer();
+      const sessions = [];
+      for (const name of ['blazeface', 'faceres']) sessions.push(await InferenceSession.create(process.argv[1] + '/' + name + '.onnx'));
+      console.log(png.length > 8, sessions.map(({ inputNames }) => inputNames.join()).join(' '));
+    })();
+  `;
+  const env = { NODE_PATH: path.join(opt, 'nodejs/node_modules') };
+  const args = ['-e', script, path.join(opt, 'faces')];
+  expect(execFileSync(process.execPath, args, { cwd: home, encoding: 'utf8', env })).toBe('true image image\n');
 });
+
+test('the layers hold what validation loads and nothing else, in a third of the size that Lambda takes', () => {
+  expect(readdirSync(path.join(opt, 'faces'))).toEqual(['README.md', 'blazeface.onnx', 'faceres.onnx']);
+  const names = filesIn(opt);
+  expect(names.filter((name) => /darwin|win32|providers_|adm-zip|global-agent/.test(name))).toEqual([]);
+  const validate = functions.find(({ stage }) => stage === 'validate')!.folder;
+  const bytes = [...layers, validate]
+    .flatMap((folder) => filesIn(folder))
+    .reduce((sum, file) => sum + statSync(file).size, 0);
+  expect(bytes).toBeLessThan(MAX_UNPACKED_BYTES / 3);
+});
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}
