@@ -5,6 +5,8 @@ import { requireFloat, requireSameDType } from './shapes';
 
 export const Relu = (g: Graph, x: Value): Value => unary(g, 'Relu', x);
 export const Sigmoid = (g: Graph, x: Value): Value => unary(g, 'Sigmoid', x);
+/** x * clip(x / 6 + 1/2, 0, 1). */
+export const HardSwish = (g: Graph, x: Value): Value => unary(g, 'HardSwish', x);
 
 /** x where it is positive, slope * x elsewhere; the slope is broadcast to x. */
 export function PRelu(g: Graph, x: Value, slope: Value): Value {

@@ -1,4 +1,4 @@
-/** Convolution over one, two or three spatial axes, and its companions MaxPool, Pad and Resize. */
+/** Convolution over one, two or three spatial axes, and its companions ConvTranspose, MaxPool, Pad and Resize. */
 
 import type { Dim, Graph, Value } from '../graph';
 import { describe, requireFloat, requireNumber, requireRank, requireSameDType, requireShapeIs } from './shapes';
@@ -47,6 +47,26 @@ export function Conv(g: Graph, x: Value, weight: Value, bias?: Value, attributes
   ])[0]!;
 }
 
+/** Every element spreads the kernel, the kernels side by side. x [N, C, ...], weight [C, M, kernel...], bias [M] -> [N, M, ...]. */
+export function ConvTranspose(g: Graph, x: Value, weight: Value, bias?: Value): Value {
+  requireFloat(g, 'ConvTranspose', x);
+  requireRank(g, 'ConvTranspose', x, 3, 4, 5);
+  const dtype = requireSameDType(g, 'ConvTranspose', x, weight, bias);
+  if (weight.shape.length !== x.shape.length || weight.shape[0] !== x.shape[1]) {
+    g.fail(
+      'ConvTranspose',
+      `weight must have ${x.shape[1]} input channels, got ${describe(weight)} for ${describe(x)}.`,
+    );
+  }
+  const outChannels = requireNumber(g, 'ConvTranspose', weight, 1);
+  if (bias !== undefined) requireShapeIs(g, 'ConvTranspose', 'bias', bias, [outChannels]);
+  const kernel = weight.shape.slice(2).map(Number);
+  const spatial = kernel.map((size, axis) => requireNumber(g, 'ConvTranspose', x, axis + 2) * size);
+  return g.node('ConvTranspose', [x, weight, bias], { kernel_shape: kernel, strides: kernel }, [
+    { dtype, shape: [x.shape[0]!, outChannels, ...spatial] },
+  ])[0]!;
+}
+
 /** The largest value of every window. x [N, C, ...]; one entry a spatial axis, no padding. */
 export function MaxPool(
   g: Graph,
@@ -81,8 +101,16 @@ export function Pad(
   return g.node('Pad', [x, g.ints(pads), fill], { mode }, [{ dtype: x.dtype, shape }])[0]!;
 }
 
-/** Nearest-neighbour enlargement by whole factors, one a dimension: every element is repeated. */
-export function Resize(g: Graph, x: Value, factors: readonly number[]): Value {
+/**
+ * Enlargement by whole factors, one a dimension: 'nearest' repeats every element, 'linear' blends neighbours, where an element's
+ * value lies in its middle.
+ */
+export function Resize(
+  g: Graph,
+  x: Value,
+  factors: readonly number[],
+  { mode = 'nearest' }: { mode?: 'nearest' | 'linear' } = {},
+): Value {
   if (factors.length !== x.shape.length || factors.some((factor) => !Number.isInteger(factor) || factor < 1)) {
     g.fail('Resize', `factors must be one whole number a dimension of ${describe(x)}, got [${factors}].`);
   }
@@ -91,6 +119,9 @@ export function Resize(g: Graph, x: Value, factors: readonly number[]): Value {
   );
   const name = `scales(${factors.join(',')})`;
   const scales = g.find(name) ?? g.constant(name, 'float32', [factors.length], factors);
-  const attributes = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
+  const attributes =
+    mode === 'nearest'
+      ? { mode, coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
+      : { mode, coordinate_transformation_mode: 'half_pixel' };
   return g.node('Resize', [x, undefined, scales], attributes, [{ dtype: x.dtype, shape }])[0]!;
 }

@@ -40,6 +40,7 @@ const elementwise: Case[] = (
     ['Clip', (g, v) => op.Clip(g, v, -1, 2), (value) => Math.min(2, Math.max(-1, value))],
     ['Relu', (g, v) => op.Relu(g, v), (value) => Math.max(0, value)],
     ['Sigmoid', (g, v) => op.Sigmoid(g, v), sigmoid],
+    ['HardSwish', (g, v) => op.HardSwish(g, v), (value) => value * Math.min(1, Math.max(0, value / 6 + 0.5))],
     ['PRelu', (g, v) => op.PRelu(g, v, g.scalar(0.25)), (value) => (value > 0 ? value : value / 4)],
     ['Gelu', (g, v) => op.Gelu(g, v), geluTanh],
     ['QuickGelu', (g, v) => op.QuickGelu(g, v, { alpha: 1 }), (value) => value * sigmoid(value)],
@@ -112,6 +113,20 @@ const moving: Case[] = [
     emit: (g, v) => op.Resize(g, v, [1, 1, 2, 1]),
     dims: [1, 1, 4, 2],
     expected: [1, 2, 1, 2, 3, 4, 3, 4],
+  },
+  {
+    name: 'Resize, linear',
+    input: IMAGE,
+    emit: (g, v) => op.Resize(g, v, [1, 1, 1, 2], { mode: 'linear' }),
+    dims: [1, 1, 2, 4],
+    expected: [1, 1.25, 1.75, 2, 3, 3.25, 3.75, 4],
+  },
+  {
+    name: 'ConvTranspose',
+    input: IMAGE,
+    emit: (g, v) => op.ConvTranspose(g, v, matrix(g, 'w', [1, 1, 1, 2], [10, 1]), vector(g, 'b', [0.5])),
+    dims: [1, 1, 2, 4],
+    expected: [10.5, 1.5, 20.5, 2.5, 30.5, 3.5, 40.5, 4.5],
   },
 ];
 

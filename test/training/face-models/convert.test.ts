@@ -1,6 +1,7 @@
 /**
- * The converted face models against TensorFlow.js 4.22 (its CPU backend) on the same pictures, and the files in models/faces
- * against the converter. Each fixture holds every n-th number of every output.
+ * The converted face models against their sources on the same pictures, and the files in models/faces against the converter. The
+ * numbers are those of TensorFlow.js 4.22 (its CPU backend), and for selfie those of MediaPipe 0.10.14 with the package's file.
+ * Each fixture holds every n-th number of every output.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,9 +16,14 @@ function waves(name: FaceModel): Float32Array {
   const scale = name === 'faceres' ? 100 : 1;
   return Float32Array.from({ length: 3 * size * size }, (_, index) => {
     const [channel, y, x] = [Math.floor(index / size ** 2), Math.floor(index / size) % size, index % size];
-    return scale * Math.fround(Math.sin(0.05 * x + channel) * Math.cos(0.03 * y - channel));
+    const wave = Math.fround(Math.sin(0.05 * x + channel) * Math.cos(0.03 * y - channel));
+    // MediaPipe takes the bytes of a picture and nothing else.
+    return name === 'selfie' ? Math.round(127.5 * (1 + wave)) / 255 : scale * wave;
   });
 }
+
+/** The sigmoid behind selfie's large sums makes ten of their rounding; on average it does not. */
+const TOLERANCE = { blazeface: 1e-5, faceres: 1e-5, facemesh: 1e-5, selfie: 1e-4 } satisfies Record<FaceModel, number>;
 
 test.each(Object.keys(FACE_MODELS) as FaceModel[])('%s gives the numbers of its source', async (name) => {
   const { size } = FACE_MODELS[name];
@@ -32,8 +38,9 @@ test.each(Object.keys(FACE_MODELS) as FaceModel[])('%s gives the numbers of its 
     expect(results[output]!.dims).toEqual(dims);
     const found = [...(results[output]!.data as Float32Array)].filter((_, index) => index % step === 0);
     const largest = Math.max(...values.map(Math.abs));
-    const error = Math.max(...values.map((value, index) => Math.abs(value - found[index]!)));
-    expect(error / largest).toBeLessThan(1e-5);
+    const errors = values.map((value, index) => Math.abs(value - found[index]!) / largest);
+    expect(Math.max(...errors)).toBeLessThan(TOLERANCE[name]);
+    expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThan(5e-6);
   }
 });
 
