@@ -4,7 +4,10 @@ import { faceModelFile } from './face-models';
 
 type Preset = Omit<EmbedderSettings, 'path' | 'sha256'>;
 
-/** InsightFace's arcface_onnx: RGB, -1..1. */
+/**
+ * InsightFace's arcface_onnx: RGB, -1..1. Files that came from MXNet subtract and divide by themselves: for those, mean 0 and std 1.
+ * The mirrored face is ours in all presets; the projects themselves read the face once.
+ */
 const ARCFACE = {
   size: 112,
   layout: 'nchw',
@@ -16,7 +19,7 @@ const ARCFACE = {
   dy: 0,
   flip: true,
   arcface: true,
-  // Of ResNet-100 ArcFace models; calibrate on your own people.
+  // Estimates for ResNet-100 ArcFace models: calibrate on your own people.
   thresholds: { same: 0.35, different: 0.25 },
   impostor: 0,
 } as const satisfies Omit<Preset, 'id'>;
@@ -55,7 +58,7 @@ export const EMBEDDER_PRESETS = {
     dy: 0,
     flip: true,
     arcface: false,
-    // OpenCV's own threshold for "the same person".
+    // OpenCV's own threshold for "the same person"; the other is an estimate.
     thresholds: { same: 0.363, different: 0.28 },
     impostor: 0,
   },

@@ -8,7 +8,8 @@ import type { Landmarks } from './detector';
 import { FaceModelError, type OnnxModel, openOnnxModel } from './onnx-model';
 import type { Pixels } from './pixels';
 
-const perChannel = z.union([z.number(), z.tuple([z.number(), z.number(), z.number()])]);
+const perChannel = (number: z.ZodNumber, rule: string) =>
+  z.union([number, z.tuple([number, number, number])]).meta({ rule: `${rule}, or a list of three` });
 
 export const EmbedderSettingsSchema = z.strictObject({
   /** Name that stands beside every figure. */
@@ -24,8 +25,8 @@ export const EmbedderSettingsSchema = z.strictObject({
   layout: z.enum(['nchw', 'nhwc']),
   order: z.enum(['rgb', 'bgr']),
   /** (value - mean) / std, of values 0..255 in that order of channels. */
-  mean: perChannel,
-  std: perChannel,
+  mean: perChannel(z.number(), 'a number'),
+  std: perChannel(z.number().positive(), 'a number above 0'),
   template: z.literal('arcface5'),
   zoom: z.number().min(0.5).max(2).default(1),
   dy: z.number().min(-56).max(56).default(0),

@@ -1,10 +1,11 @@
 /** Looks at the faces of a picture: where they are, how they are turned, how sharp they are, and whose they are. */
 import { alignFace, alignment } from './align';
-import { Blazeface } from './blazeface';
 import type { DetectedFace, FaceDetector } from './detector';
-import { type EmbedderSettings, type Embedding, FaceEmbedder } from './embedder';
+import type { EmbedderSettings, Embedding, FaceEmbedder } from './embedder';
 import { builtInFaces, type FaceSettings } from './face-settings';
 import { FaceModelError } from './onnx-model';
+import { openDetector } from './open-detector';
+import { openEmbedder } from './open-embedder';
 import type { Pixels } from './pixels';
 import { type HeadPose, headPose } from './pose';
 import { sharpness } from './sharpness';
@@ -33,13 +34,12 @@ export class FaceReader {
 
   /**
    * @param numThreads that one operator may use; 1 unless given.
-   * @throws FaceModelError when a model of the user's own is not what its settings say.
+   * @throws FaceModelError that names the field, when a model of the user's own is not what its settings say.
    */
   static async open(settings: FaceSettings = builtInFaces(), numThreads?: number): Promise<FaceReader> {
-    if (settings.detector) throw new FaceModelError('detector must be built in, got another.');
-    const detector = await Blazeface.open({ numThreads });
+    const detector = await inField('detector', openDetector(settings.detector, numThreads));
     try {
-      return new FaceReader(detector, await FaceEmbedder.open(settings.embedder, numThreads));
+      return new FaceReader(detector, await inField('embedder', openEmbedder(settings.embedder, numThreads)));
     } catch (error) {
       await detector.release();
       throw error;
@@ -77,4 +77,11 @@ export class FaceReader {
     await this.detector.release();
     await this.embedder.release();
   }
+}
+
+/** What is wrong with a model is wrong with a field of the settings. */
+async function inField<Opened>(field: keyof FaceSettings, opening: Promise<Opened>): Promise<Opened> {
+  return opening.catch((error: Error) => {
+    throw error instanceof FaceModelError ? new FaceModelError(`${field}.${error.message}`) : error;
+  });
 }

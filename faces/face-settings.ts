@@ -22,7 +22,7 @@ export const DetectorSettingsSchema = z.strictObject({
   path: z.string().min(1),
   sha256: EmbedderSettingsSchema.shape.sha256,
   /** Side of the square that it is shown, a multiple of 32. */
-  size: z.int().min(64).max(2048).multipleOf(32).default(640),
+  size: z.int().min(64).max(2048).multipleOf(32).default(640).meta({ rule: 'a multiple of 32 from 64 to 2048' }),
   min_score: z.number().min(0).max(1).default(0.6),
 });
 export type DetectorSettings = z.output<typeof DetectorSettingsSchema>;

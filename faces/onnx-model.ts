@@ -49,7 +49,9 @@ export class OnnxModel {
       return [name, new Tensor('float32', data, dims)] as const;
     });
     const results = await this.session.run(Object.fromEntries(tensors)).catch((error: Error) => {
-      throw new FaceModelError(`${this.file} must take its input, got: ${firstLine(error)}`);
+      throw new FaceModelError(
+        `path must be a network that takes this picture, got ${this.file} (${firstLine(error)}).`,
+      );
     });
     return Object.fromEntries(
       Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]),
