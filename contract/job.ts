@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { FieldErrorSchema } from './field-error';
+import { ReferenceCheckSchema } from './reference-check';
 
 export const JOB_STATES = [
   'queued',
@@ -86,6 +87,8 @@ export const JobSchema = z.strictObject({
       num_outputs: z.int().positive(),
     })
     .nullable(),
+  /** What validation saw in the photos; null where it got no further than job.json. */
+  reference_check: ReferenceCheckSchema.nullable().default(null),
   output: z.array(
     z.strictObject({
       /** A presigned link, or null where there is none (one machine: `key` is the file). */

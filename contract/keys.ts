@@ -2,7 +2,8 @@
  * Every object key of the three buckets (or folders), built and parsed here and nowhere else.
  *
  *   uploads  sets/<tenant>/<set>/<image>, sets/<tenant>/<set>/job.json
- *   results  jobs/<job id>/video.mp4, poster.jpg, report.html, report.json, job.json, checkpoint/<file>; service/<file>
+ *   results  jobs/<job id>/video.mp4, poster.jpg, report.html, report.json, job.json, references/<n>-<image>.png,
+ *            checkpoint/<file>; service/<file>
  *   models   <model id>/<path in the diffusers layout>
  */
 import { createHash } from 'node:crypto';
@@ -48,7 +49,11 @@ export const EXPIRY_KEY = 'service/expiry.json';
 export const MODEL_INDEX_FILE_NAME = 'model_index.json';
 /** `{"<path>": "<sha256>"}` of every other file of a model, where whoever brought the model wrote one. */
 export const MODEL_HASHES_FILE_NAME = 'sha256.json';
+/** Of a job's results: the references as the model was fed them. */
+export const REFERENCES_FOLDER = 'references';
 const CHECKPOINT_FOLDER = 'checkpoint';
+/** Of an image's name: with the number and the ending within what file systems allow, whatever its script. */
+const STEM_CHARACTERS = 60;
 
 /**
  * The same tenant, set and manifest bytes always give the same job, so a repeated or reordered event finds it again.
@@ -88,6 +93,12 @@ export function videoFileName(index = 0): string {
 
 export function posterFileName(index = 0): string {
   return index === 0 ? POSTER_FILE_NAME : `poster-${index + 1}.jpg`;
+}
+
+/** @param number which of the references that the model was fed, from 1. @param image its file in the set, with its ending. */
+export function referenceFileName(number: number, image: string): string {
+  const stem = image.slice(0, image.lastIndexOf('.'));
+  return `${REFERENCES_FOLDER}/${number}-${Array.from(stem).slice(0, STEM_CHARACTERS).join('')}.png`;
 }
 
 export function checkpointKey(id: JobId, file: string): string {

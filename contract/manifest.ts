@@ -10,12 +10,16 @@ import { z } from 'zod';
 import { type FieldError, fieldError, fieldErrors, mustBe } from './field-error';
 import { JOB_EVENT_TYPES } from './job';
 import * as limits from './limits';
+import { ERROR_CODES } from './reference-check';
 import { JobRejected } from './rejection';
 
 export const MANIFEST_FILE_NAME = 'job.json';
 
 /** Where the head of a reference is turned to, as its uploader sees it; left and right are the subject's own. */
 export const VIEWS = ['front', 'left_45', 'left_profile', 'right_45', 'right_profile', 'up', 'down', 'back'] as const;
+
+/** What is done to the images before a model sees them: the person cut out onto white, or nothing but the fitting into the video. */
+export const PREPARATIONS = ['cut_out', 'as_uploaded'] as const;
 
 /** A plain file name of an image: no folder, no leading dot, no control character. */
 const FILE_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._()@+=,-]*\.([pP][nN][gG]|[jJ][pP][eE]?[gG]|[wW][eE][bB][pP])$/u;
@@ -49,6 +53,10 @@ const ReferenceSetSchema = z.strictObject({
     .min(limits.MIN_REFERENCE_IMAGES)
     .max(limits.MAX_REFERENCE_IMAGES)
     .meta({ rule: `a list of ${limits.MIN_REFERENCE_IMAGES} to ${limits.MAX_REFERENCE_IMAGES} images` }),
+  /** In place of the model's own. */
+  preparation: z.enum(PREPARATIONS).optional(),
+  /** Findings about the photos that the uploader knows and wants to go on with. */
+  accept: z.array(z.enum(ERROR_CODES)).max(ERROR_CODES.length).optional(),
 });
 
 const InputSchema = z.strictObject({
@@ -116,6 +124,7 @@ export type Manifest = z.output<typeof ManifestSchema>;
 export type ManifestInput = Manifest['input'];
 export type ReferenceImage = Manifest['reference_set']['images'][number];
 export type View = (typeof VIEWS)[number];
+export type Preparation = (typeof PREPARATIONS)[number];
 
 export interface ManifestOptions {
   /** One machine: the webhook may be plain http on the loopback interface. */

@@ -5,7 +5,13 @@
 import type { FieldError } from './field-error';
 
 /** What kind of input was at fault; stands in `error.code` of the job object. */
-export const REJECTION_CODES = ['invalid_manifest', 'invalid_image', 'invalid_model', 'invalid_setting'] as const;
+export const REJECTION_CODES = [
+  'invalid_manifest',
+  'invalid_image',
+  'invalid_reference_set',
+  'invalid_model',
+  'invalid_setting',
+] as const;
 export type RejectionCode = (typeof REJECTION_CODES)[number];
 
 /** Thrown where input is judged. `message` is one line: the first error, and how many more there are in `details`. */

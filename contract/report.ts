@@ -1,11 +1,18 @@
 /** report.json: how a video came about, for people who compare. report.html shows the same. */
 import { z } from 'zod';
 import { JobIdSchema, JobSchema } from './job';
-import { VIEWS } from './manifest';
+import { PREPARATIONS, VIEWS } from './manifest';
 import { DIGITAL_SOURCE_TYPE } from './provenance';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Seconds = z.number().nonnegative();
+
+/**
+ * Why a view was taken or left out. `all`: the model takes as many as there are. `new_angle`: farthest from those taken before it.
+ * `in_order`: no face was found, and there was room.
+ */
+export const VIEW_CHOICES = ['all', 'most_frontal', 'new_angle', 'in_order', 'left_out'] as const;
+export type ViewChoice = (typeof VIEW_CHOICES)[number];
 
 export const ReportSchema = z.strictObject({
   schema_version: z.literal(1),
@@ -26,7 +33,7 @@ export const ReportSchema = z.strictObject({
     manifest_sha256: Sha256.nullable(),
   }),
   input: JobSchema.shape.input.unwrap(),
-  /** In the manifest's order; those beyond the model's maximum are not listed. */
+  /** In the manifest's order; none for a model that takes none. */
   references: z.array(
     z.strictObject({
       file: z.string(),
@@ -35,6 +42,14 @@ export const ReportSchema = z.strictObject({
       /** Pixels of the upright image. */
       width: z.int().positive(),
       height: z.int().positive(),
+      /** Why the model was fed this view, or not: all, most_frontal, new_angle, in_order, left_out. */
+      choice: z.enum(VIEW_CHOICES).default('all'),
+      /** Degrees to the subject's left; null where no face was found, and where none was looked for. */
+      yaw: z.number().nullable().default(null),
+      /** What was done to it. Nobody can be cut out of a picture in which nobody is found: that one is as uploaded. */
+      preparation: z.enum(PREPARATIONS).default('as_uploaded'),
+      /** The picture that the model was fed, beside the report: `references/1-front.png`. Null for a view that was left out. */
+      fed: z.string().nullable().default(null),
     }),
   ),
   outputs: z.array(

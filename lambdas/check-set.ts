@@ -1,6 +1,6 @@
 /**
- * Whether a set can be generated from: its model is there, and every image is, decodes and is the one that job.json means. What was
- * found is frozen by size and sha256, so that a set that changes afterwards is noticed.
+ * Whether a set can be generated from: its model is there, and every image is, decodes, is the one that job.json means, and shows a
+ * face. What was found is frozen by size and sha256, so that a set that changes afterwards is noticed.
  */
 import { createHash } from 'node:crypto';
 import { type ObjectStore, ObjectTooLarge } from '../clients/object-store';
@@ -10,7 +10,11 @@ import type { JobRecord } from '../contract/job-record';
 import { MODEL_INDEX_FILE_NAME, modelKey, uploadKey } from '../contract/keys';
 import { MAX_IMAGE_BYTES } from '../contract/limits';
 import type { Manifest, ReferenceImage } from '../contract/manifest';
+import type { ReferenceCheck } from '../contract/reference-check';
 import { JobRejected } from '../contract/rejection';
+import { judgeReferences } from '../faces/check/check-references';
+import { type ReadImage, readImage } from '../faces/check/read-image';
+import type { FaceReader } from '../faces/face-reader';
 import { missingImage, requireDecodes, requireImageBytes, requireImageHeader } from '../faces/reference-image';
 
 export interface Place {
@@ -36,16 +40,32 @@ export async function missingImages(manifest: Manifest, place: Place, ports: Por
   return errors;
 }
 
+/** The images of a set as they were when it was judged, and what was seen in them. */
+export interface JudgedSet {
+  readonly images: FrozenImage[];
+  readonly check: ReferenceCheck;
+}
+
 /**
- * Decodes every image, one after the other: memory holds one at a time.
+ * Decodes every image and looks at its faces, one after the other: memory holds one at a time.
  * @throws JobRejected `invalid_image` with the errors of all of them; Error when one has disappeared meanwhile.
  */
-export async function freezeImages(manifest: Manifest, place: Place, ports: Ports): Promise<FrozenImage[]> {
+export async function judgeImages(
+  manifest: Manifest,
+  place: Place,
+  ports: Ports,
+  faces: FaceReader,
+): Promise<JudgedSet> {
+  const { images, accept = [] } = manifest.reference_set;
   const frozen: FrozenImage[] = [];
+  const read: ReadImage[] = [];
   const errors: FieldError[] = [];
-  for (const [i, image] of manifest.reference_set.images.entries()) {
+  for (const [i, image] of images.entries()) {
     try {
-      frozen.push(await freezeImage(image, fieldOf(i), place, ports.buckets.uploads));
+      const bytes = await fetchImage(image, fieldOf(i), place, ports.buckets.uploads);
+      frozen.push(freeze(image, bytes));
+      // What cannot be generated from need not be looked at.
+      if (errors.length === 0) read.push(await readImage({ image, bytes }, i, faces));
     } catch (error) {
       if (!(error instanceof JobRejected)) throw error;
       errors.push(...error.details);
@@ -53,15 +73,15 @@ export async function freezeImages(manifest: Manifest, place: Place, ports: Port
   }
   const [first, ...rest] = errors;
   if (first) throw new JobRejected('invalid_image', [first, ...rest]);
-  return frozen;
+  return { images: frozen, check: judgeReferences(read, accept, faces) };
 }
 
-async function freezeImage(
+async function fetchImage(
   image: ReferenceImage,
   field: string,
   place: Place,
   uploads: ObjectStore,
-): Promise<FrozenImage> {
+): Promise<Uint8Array> {
   const key = imageKey(place, image);
   const object = await uploads.get(key, { maxBytes: MAX_IMAGE_BYTES }).catch((error) => {
     if (error instanceof ObjectTooLarge) requireImageBytes(error.info.size, image, field);
@@ -70,8 +90,11 @@ async function freezeImage(
   if (!object) throw new Error(`${key} must stay where it is while it is read, got nothing.`);
   await requireImageHeader(object.body, image, field);
   await requireDecodes(object.body, image, field);
-  const sha256 = createHash('sha256').update(object.body).digest('hex');
-  return { file: image.file, size: object.body.byteLength, sha256 };
+  return object.body;
+}
+
+function freeze({ file }: ReferenceImage, bytes: Uint8Array): FrozenImage {
+  return { file, size: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 function imageKey({ tenant, set }: Place, { file }: ReferenceImage): string {

@@ -3,6 +3,7 @@ import type { JobLedger } from '../clients/job-ledger';
 import type { Job, JobId } from '../contract/job';
 import type { JobRecord } from '../contract/job-record';
 import type { Manifest } from '../contract/manifest';
+import type { ReferenceCheck } from '../contract/reference-check';
 import type { JobRejected } from '../contract/rejection';
 
 export type NewRecord = Parameters<JobLedger['create']>[0];
@@ -13,6 +14,8 @@ export interface Verdict {
   readonly manifest: Manifest | null;
   readonly webhook: string | null;
   readonly images: JobRecord['images'];
+  /** Null where the images were not come to, or cannot be looked at. */
+  readonly referenceCheck: ReferenceCheck | null;
   /** Null for a job that is taken. */
   readonly rejection: JobRejected | null;
 }
@@ -26,6 +29,7 @@ export interface Origin {
 
 /** A job.json of nothing but mistakes has thousands; the job object travels in webhooks of at most 20 KB. */
 const MAX_DETAILS = 20;
+const MAX_FINDINGS = 20;
 
 /** @param retentionDays of the deployment, for results whose job.json has none; for ever unless given. */
 export function newRecord(
@@ -34,7 +38,7 @@ export function newRecord(
   now: Date,
   retentionDays?: number,
 ): NewRecord {
-  const { manifest, webhook, images, rejection } = verdict;
+  const { manifest, webhook, images, referenceCheck, rejection } = verdict;
   const job: Job = {
     schema_version: 1,
     id,
@@ -44,6 +48,7 @@ export function newRecord(
     model: manifest?.model ?? '',
     progress: { percent: 0, step: 0, total_steps: 0, eta_seconds: null },
     input: null,
+    reference_check: referenceCheck && { ...referenceCheck, findings: referenceCheck.findings.slice(0, MAX_FINDINGS) },
     output: [],
     error: rejection && rejectionError(rejection),
     metrics: {

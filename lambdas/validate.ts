@@ -15,7 +15,9 @@ import { jobId, manifestKey, parseUploadKey } from '../contract/keys';
 import { MAX_MANIFEST_BYTES } from '../contract/limits';
 import { MANIFEST_FILE_NAME, type Manifest, manifestTooLarge, parseManifest, webhookOf } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
-import { freezeImages, missingImages, type Place, requireModel } from './check-set';
+import { rejectionOf } from '../faces/check/check-references';
+import { sharedFaces } from '../faces/shared-faces';
+import { judgeImages, missingImages, type Place, requireModel } from './check-set';
 import { CANCELED, endJob } from './end-job';
 import { newRecord, type Verdict } from './new-record';
 import { recordConsent, uploaderOf } from './record-consent';
@@ -161,10 +163,11 @@ async function judge(upload: Upload, receiveCount: number, context: StageContext
     requireWebhookAddress(manifest, isLocal);
     await requireModel(manifest.model, ports.buckets.models);
     await requireImages(manifest, upload, receiveCount, context);
-    return { manifest, webhook, images: await freezeImages(manifest, upload, ports), rejection: null };
+    const { images, check } = await judgeImages(manifest, upload, ports, await sharedFaces());
+    return { manifest, webhook, images, referenceCheck: check, rejection: rejectionOf(check) };
   } catch (error) {
     if (!(error instanceof JobRejected)) throw error;
-    return { manifest, webhook, images: [], rejection: error };
+    return { manifest, webhook, images: [], referenceCheck: null, rejection: error };
   }
 }
 

@@ -7,6 +7,7 @@ import type { ObjectStore } from '../clients/object-store';
 import type { WebhookBody } from '../contract/events';
 import type { Job, JobOutput } from '../contract/job';
 import type { JobEvent } from '../contract/job-record';
+import type { ReferenceCheck } from '../contract/reference-check';
 
 export const MAX_BODY_BYTES = 20_000;
 /** Long enough for a receiver that fetches in the morning what arrived at night. */
@@ -20,11 +21,13 @@ const MAX_MESSAGE_LENGTH = 500;
 /** In this order, as many as are needed. */
 const REDUCTIONS: readonly ((job: Job) => Job)[] = [
   withShortPrompts,
+  (job) => withCheck(job, (check) => ({ ...check, findings: check.findings.slice(0, MAX_DETAILS) })),
   (job) => withError(job, (error) => ({ ...error, details: error.details.slice(0, MAX_DETAILS) })),
   (job) => ({ ...job, attempts: job.attempts.slice(-MAX_ATTEMPTS) }),
   (job) =>
     withError(job, (error) => ({ ...error, details: [], message: shortened(error.message, MAX_MESSAGE_LENGTH) })),
   (job) => ({ ...job, attempts: [] }),
+  (job) => ({ ...job, reference_check: null }),
 ];
 
 /** @returns the bytes to sign and send, as text. */
@@ -67,6 +70,10 @@ function withShortPrompts(job: Job): Job {
 
 function withError(job: Job, change: (error: NonNullable<Job['error']>) => Job['error']): Job {
   return job.error ? { ...job, error: change(job.error) } : job;
+}
+
+function withCheck(job: Job, change: (check: ReferenceCheck) => ReferenceCheck): Job {
+  return job.reference_check ? { ...job, reference_check: change(job.reference_check) } : job;
 }
 
 /** Cut between characters, never inside one. */

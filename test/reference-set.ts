@@ -23,6 +23,8 @@ export function manifest(input: Record<string, unknown> = {}) {
       subject: 'Test',
       consent: { confirmed: true, reference: 'drawn by a test' },
       images: [{ file: 'front.png' }, { file: 'side.png' }],
+      // They show stripes.
+      accept: ['no_face'],
     },
   };
 }

@@ -1,6 +1,6 @@
 """Render the reference set of one held-out identity: PNGs on white, ready beside a job.json.
 
-    python -m training.make_example examples/ada --seed 424242 --index 7 --yaw -60 0 60
+    python -m training.make_example examples/ada --seed 424242 --yaw -60 0 60 --size 512
 """
 
 import argparse

@@ -62,7 +62,7 @@ async function addJob(to: Ports, tenant: string, created: string, attempts: Atte
   const id = jobId(tenant, set, bytes);
   const now = new Date(created);
   const ledger = new JobLedger(to, () => now);
-  const verdict = { manifest: parseManifest(bytes), webhook: null, images: [], rejection: null };
+  const verdict = { manifest: parseManifest(bytes), webhook: null, images: [], referenceCheck: null, rejection: null };
   await ledger.create(newRecord({ id, tenant, set, uploadedAt: now }, verdict, now));
   if (attempts.length > 0) await ledger.change(id, () => ({ status: 'processing', job: { attempts } }));
 }

@@ -15,7 +15,7 @@ export async function takeJob(ports: Ports, tenant: string, set: string, run = 0
   const manifest = parseManifest(upload.body, { isLocal: true });
   const id = jobId(tenant, set, upload.body, run);
   const origin = { id, tenant, set, uploadedAt: upload.lastModified };
-  const verdict = { manifest, webhook: null, images: [], rejection: null };
+  const verdict = { manifest, webhook: null, images: [], referenceCheck: null, rejection: null };
   const { record } = await new JobLedger(ports).create(newRecord(origin, verdict, new Date()));
   return record;
 }

@@ -237,6 +237,7 @@ function queuedJob(id: JobId, set: string, created: string): Job {
     model: 'random',
     progress: { percent: 0, step: 0, total_steps: 0, eta_seconds: null },
     input: null,
+    reference_check: null,
     output: [],
     error: null,
     metrics: {

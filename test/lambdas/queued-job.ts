@@ -22,7 +22,7 @@ export async function queuedJob(
   const { tenant = 'acme', set = 'ada', policy, webhook, filter, uploadedAt = now() } = options;
   const asked = ManifestSchema.parse({ ...manifest(), policy, webhook, webhook_events_filter: filter });
   const id = jobId(tenant, set, Buffer.from(JSON.stringify(asked)));
-  const verdict = { manifest: asked, webhook: webhook ?? null, images: [], rejection: null };
+  const verdict = { manifest: asked, webhook: webhook ?? null, images: [], referenceCheck: null, rejection: null };
   const { record } = await ledger.create(newRecord({ id, tenant, set, uploadedAt }, verdict, now()));
   return record;
 }

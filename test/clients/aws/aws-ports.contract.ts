@@ -140,6 +140,7 @@ function newJob(): Job {
     model: 'mv2id-tiny',
     progress: { percent: 0, step: 0, total_steps: 0, eta_seconds: null },
     input: null,
+    reference_check: null,
     output: [],
     error: null,
     metrics: {

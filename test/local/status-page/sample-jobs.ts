@@ -178,6 +178,7 @@ function firstJob(id: JobId, tenant: string, set: string, manifest: Manifest, ti
     model: manifest.model,
     progress: { percent: 0, step: 0, total_steps: 0, eta_seconds: null },
     input: null,
+    reference_check: null,
     output: [],
     error,
     metrics: {

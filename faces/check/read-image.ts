@@ -1,0 +1,52 @@
+/** What the rules look at: a picture of a set, and the faces in it. */
+import { createHash } from 'node:crypto';
+import type { ReferenceImage } from '../../contract/manifest';
+import type { FaceReader, FaceReading } from '../face-reader';
+import { type Pixels, readPixels } from '../pixels';
+import { SECOND_FACE_SHARE } from './thresholds';
+
+export interface ImageToCheck {
+  readonly image: ReferenceImage;
+  /** Of a file that decodes. */
+  readonly bytes: Uint8Array;
+}
+
+export interface ReadImage {
+  readonly image: ReferenceImage;
+  /** `reference_set.images[2]` */
+  readonly field: string;
+  readonly sha256: string;
+  /** Pixels of the file for each pixel that was looked at. */
+  readonly scale: number;
+  /** The largest; null where there is none. */
+  readonly face: FaceReading | null;
+  /** Faces that count, the main one among them. */
+  readonly faces: readonly FaceReading[];
+  /** Mean difference of the largest and the smallest channel, 0..255. */
+  readonly chroma: number;
+}
+
+/** @param index of the image in job.json. */
+export async function readImage({ image, bytes }: ImageToCheck, index: number, reader: FaceReader): Promise<ReadImage> {
+  const picture = await readPixels(bytes);
+  const found = await reader.read(picture);
+  const width = found[0]?.box.width ?? 0;
+  return {
+    image,
+    field: `reference_set.images[${index}]`,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    scale: picture.scale,
+    face: found[0] ?? null,
+    faces: found.filter(({ box }) => box.width >= SECOND_FACE_SHARE * width),
+    chroma: meanChroma(picture),
+  };
+}
+
+function meanChroma({ data }: Pixels): number {
+  let sum = 0;
+  for (let at = 0; at < data.length; at += 3) {
+    const [r, g, b] = [data[at]!, data[at + 1]!, data[at + 2]!];
+    sum += Math.max(r, g, b) - Math.min(r, g, b);
+  }
+  return sum / (data.length / 3);
+}
