@@ -6,8 +6,8 @@ import type { Pixels } from '../faces/pixels';
 /** Values of mean 0 and length 1. */
 export type HeadRegion = Float32Array;
 
-/** So small that a pixel's shift of the landmarks costs little, so large that two people's faces differ; with hair and chin. */
-const REGION = { size: 48, zoom: 1.5, dy: 6 } as const;
+/** So small that a landmark's shift by a pixel costs little; from the brows to the chin, so that another background changes nothing. */
+const REGION = { size: 24, zoom: 1, dy: 0 } as const;
 
 /** @returns null where the landmarks lie on one spot, or all pixels are alike. */
 export function headRegion(picture: Pixels, landmarks: Landmarks): HeadRegion | null {

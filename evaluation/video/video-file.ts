@@ -1,0 +1,179 @@
+/**
+ * A video from any file that the decoder reads: H.264, HEVC, VP8, VP9 or AV1 in MP4, MOV, WebM or Matroska, of any size and frame
+ * rate. Frames come one at a time, each with its own time, upright; sound is left alone.
+ */
+import { EncodedVideoChunk, VideoDecoder, type VideoDecoderConfig, type VideoFrame } from '@napi-rs/webcodecs';
+import { ALL_FORMATS, EncodedPacketSink, FilePathSource, Input, type InputVideoTrack } from 'mediabunny';
+import { type Pixels, toSharp } from '../../faces/pixels';
+import type { ClipFrame } from '../face-track';
+import { type Rotation, type StatedColour, toRgb } from './to-rgb';
+
+export type VideoFault = 'no_video' | 'no_video_track' | 'unsupported_codec';
+
+/** The file shows no picture at all; `message` says why. */
+export class VideoError extends Error {
+  override readonly name = 'VideoError';
+  constructor(
+    readonly fault: VideoFault,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface VideoInfo {
+  readonly codec: string;
+  /** Pixels, upright. */
+  readonly width: number;
+  readonly height: number;
+  /** That the file states. */
+  readonly durationSeconds: number;
+}
+
+/** The decoder is given so many packets ahead of what it has decoded; its frames wait until they are asked for. */
+const PACKETS_AHEAD = 2;
+/** Matroska states the length of the whole file, sound included. */
+const DURATION_TOLERANCE_SECONDS = 0.5;
+const MICROSECONDS = 1_000_000;
+
+export class VideoFile {
+  /** How the file ends before its stated end, as far as `frames` has read; null where it does not. */
+  brokenTail: string | null = null;
+
+  private constructor(
+    readonly info: VideoInfo,
+    private readonly input: Input,
+    private readonly track: InputVideoTrack,
+    private readonly config: VideoDecoderConfig,
+    private readonly geometry: { rotation: Rotation; aspect: number; colour: StatedColour; numPackets: number },
+  ) {}
+
+  /** @throws VideoError when there is nothing to be seen in the file; Error of the file system when it cannot be read. */
+  static async open(file: string): Promise<VideoFile> {
+    const input = new Input({ formats: ALL_FORMATS, source: new FilePathSource(file) });
+    try {
+      const track = await primaryTrack(input, file);
+      const config = await track.getDecoderConfig();
+      const codec = (await track.getCodec()) ?? 'an unknown codec';
+      const isDecodable = config && (await VideoDecoder.isConfigSupported(config as VideoDecoderConfig)).supported;
+      if (!isDecodable) {
+        throw new VideoError('unsupported_codec', `${file} must be H.264, HEVC, VP8, VP9 or AV1, got ${codec}.`);
+      }
+      const { num, den } = await track.getPixelAspectRatio();
+      const geometry = {
+        rotation: await track.getRotation(),
+        aspect: num / den,
+        colour: await track.getColorSpace(),
+        numPackets: (await track.computePacketStats()).packetCount,
+      };
+      const info = {
+        codec,
+        width: await track.getDisplayWidth(),
+        height: await track.getDisplayHeight(),
+        durationSeconds: (await track.getDurationFromMetadata()) ?? (await track.computeDuration()),
+      };
+      return new VideoFile(info, input, track, config as VideoDecoderConfig, geometry);
+    } catch (error) {
+      input.dispose();
+      throw error;
+    }
+  }
+
+  /** In the order of their times, which are seconds from the beginning. What comes before a fault in the file is given. */
+  async *frames(): AsyncGenerator<ClipFrame> {
+    let last = 0;
+    for await (const frame of this.decoded()) {
+      try {
+        const time = frame.timestamp / MICROSECONDS;
+        // An edit list may cut off the beginning.
+        if (time < 0) continue;
+        last = time + (frame.duration ?? 0) / MICROSECONDS;
+        const { colour, rotation, aspect } = this.geometry;
+        yield { time, pixels: await withSquarePixels(await toRgb(frame, colour, rotation), rotation, aspect) };
+      } finally {
+        frame.close();
+      }
+    }
+    const { durationSeconds } = this.info;
+    if (durationSeconds - last > DURATION_TOLERANCE_SECONDS) {
+      this.brokenTail ??= `the file states ${durationSeconds.toFixed(2)} s and ends at ${last.toFixed(2)} s`;
+    }
+  }
+
+  close(): void {
+    this.input.dispose();
+  }
+
+  private async *decoded(): AsyncGenerator<VideoFrame> {
+    const ready: VideoFrame[] = [];
+    let failure: Error | undefined;
+    const decoder = new VideoDecoder({
+      output: (frame) => ready.push(frame),
+      error: (error) => {
+        failure ??= error;
+      },
+    });
+    let numPackets = 0;
+    try {
+      decoder.configure(this.config);
+      for await (const packet of new EncodedPacketSink(this.track).packets()) {
+        const timestamp = Math.round(packet.timestamp * MICROSECONDS);
+        const duration = Math.round(packet.duration * MICROSECONDS);
+        decoder.decode(new EncodedVideoChunk({ type: packet.type, timestamp, duration, data: packet.data }));
+        numPackets++;
+        while (decoder.decodeQueueSize > PACKETS_AHEAD && !failure) await nextTurn();
+        yield* taken(ready);
+        if (failure) throw failure;
+      }
+      await decoder.flush();
+      yield* taken(ready);
+      if (failure) throw failure;
+    } catch (error) {
+      yield* taken(ready);
+      this.brokenTail = `packet ${numPackets + 1} of ${this.geometry.numPackets} cannot be decoded (${(failure ?? (error as Error)).message})`;
+    } finally {
+      for (const frame of ready) frame.close();
+      if (decoder.state !== 'closed') decoder.close();
+    }
+    if (numPackets < this.geometry.numPackets) {
+      this.brokenTail ??= `the file ends after ${numPackets} of ${this.geometry.numPackets} frames`;
+    }
+  }
+}
+
+/** @throws VideoError */
+async function primaryTrack(input: Input, file: string): Promise<InputVideoTrack> {
+  const track = await input.getPrimaryVideoTrack().catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== undefined) throw error;
+    throw new VideoError('no_video', `${file} must be an MP4, MOV, WebM or Matroska video, got another file.`);
+  });
+  if (track) return track;
+  throw new VideoError('no_video_track', `${file} must have a video track, got none.`);
+}
+
+function* taken(ready: VideoFrame[]): Generator<VideoFrame> {
+  for (let frame = ready.shift(); frame; frame = ready.shift()) yield frame;
+}
+
+/** Other work of the process goes on: the decoder tells of its frames. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** @param aspect width of a pixel over its height, before the rotation. */
+async function withSquarePixels(pixels: Pixels, rotation: Rotation, aspect: number): Promise<Pixels> {
+  if (aspect === 1) return pixels;
+  const isTurned = rotation === 90 || rotation === 270;
+  const { width, height } = pixels;
+  // Only made larger: nothing is lost.
+  const across = isTurned ? 1 / aspect : aspect;
+  const size =
+    across > 1 ? { width: Math.round(width * across), height } : { width, height: Math.round(height / across) };
+  return {
+    ...size,
+    data: await toSharp(pixels)
+      .resize({ ...size, fit: 'fill' })
+      .raw()
+      .toBuffer(),
+  };
+}
