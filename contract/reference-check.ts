@@ -100,3 +100,9 @@ export const ReferenceCheckSchema = z.strictObject({
 });
 export type ReferenceCheck = z.output<typeof ReferenceCheckSchema>;
 export type CheckedImage = ReferenceCheck['images'][number];
+
+/** Degrees in words, with their side: "35° left". */
+export function yawText(yaw: number): string {
+  const degrees = Math.round(Math.abs(yaw));
+  return degrees === 0 ? '0°' : `${degrees}° ${yaw > 0 ? 'left' : 'right'}`;
+}

@@ -40,9 +40,3 @@ function finding(
     message: mustBe(path, rule, got).message,
   };
 }
-
-/** Degrees in words, with their side: "35° left". */
-export function yawText(yaw: number): string {
-  const degrees = Math.round(Math.abs(yaw));
-  return degrees === 0 ? '0°' : `${degrees}° ${yaw > 0 ? 'left' : 'right'}`;
-}

@@ -1,7 +1,7 @@
 /** What each picture of a set must be, whatever the others are. */
 import type { View } from '../../contract/manifest';
-import type { Finding } from '../../contract/reference-check';
-import { aboutImage, yawText } from './finding';
+import { type Finding, yawText } from '../../contract/reference-check';
+import { aboutImage } from './finding';
 import type { ReadImage } from './read-image';
 import * as limits from './thresholds';
 

@@ -1,8 +1,8 @@
 /** What the pictures of a set must be to each other: of one person, from several sides. */
-import type { Finding } from '../../contract/reference-check';
+import { type Finding, yawText } from '../../contract/reference-check';
 import { type EmbedderSettings, type Embedding, similarity } from '../embedder';
 import type { FaceReading } from '../face-reader';
-import { aboutImage, aboutSet, yawText } from './finding';
+import { aboutImage, aboutSet } from './finding';
 import type { ReadImage } from './read-image';
 import * as limits from './thresholds';
 
