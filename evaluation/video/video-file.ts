@@ -26,8 +26,19 @@ export interface VideoInfo {
   /** Pixels, upright. */
   readonly width: number;
   readonly height: number;
-  /** That the file states. */
+  /** That the file states, from the first frame on. */
   readonly durationSeconds: number;
+}
+
+/** What the container says of its video track. */
+interface Stated {
+  readonly rotation: Rotation;
+  /** Width of a pixel over its height, before the rotation. */
+  readonly aspect: number;
+  readonly colour: StatedColour;
+  readonly numPackets: number;
+  /** Seconds, of the first frame that is shown. */
+  readonly start: number;
 }
 
 /** The decoder is given so many packets ahead of what it has decoded; its frames wait until they are asked for. */
@@ -45,7 +56,7 @@ export class VideoFile {
     private readonly input: Input,
     private readonly track: InputVideoTrack,
     private readonly config: VideoDecoderConfig,
-    private readonly geometry: { rotation: Rotation; aspect: number; colour: StatedColour; numPackets: number },
+    private readonly stated: Stated,
   ) {}
 
   /** @throws VideoError when there is nothing to be seen in the file; Error of the file system when it cannot be read. */
@@ -60,19 +71,22 @@ export class VideoFile {
         throw new VideoError('unsupported_codec', `${file} must be H.264, HEVC, VP8, VP9 or AV1, got ${codec}.`);
       }
       const { num, den } = await track.getPixelAspectRatio();
-      const geometry = {
+      const stated = {
         rotation: await track.getRotation(),
         aspect: num / den,
         colour: await track.getColorSpace(),
         numPackets: (await track.computePacketStats()).packetCount,
+        // An edit list may cut off what comes before 0.
+        start: Math.max(0, await track.getFirstTimestamp()),
       };
+      const end = (await track.getDurationFromMetadata()) ?? (await track.computeDuration());
       const info = {
         codec,
         width: await track.getDisplayWidth(),
         height: await track.getDisplayHeight(),
-        durationSeconds: (await track.getDurationFromMetadata()) ?? (await track.computeDuration()),
+        durationSeconds: Math.max(0, end - stated.start),
       };
-      return new VideoFile(info, input, track, config as VideoDecoderConfig, geometry);
+      return new VideoFile(info, input, track, config as VideoDecoderConfig, stated);
     } catch (error) {
       input.dispose();
       throw error;
@@ -81,14 +95,13 @@ export class VideoFile {
 
   /** In the order of their times, which are seconds from the beginning. What comes before a fault in the file is given. */
   async *frames(): AsyncGenerator<ClipFrame> {
+    const { colour, rotation, aspect, start } = this.stated;
     let last = 0;
     for await (const frame of this.decoded()) {
       try {
-        const time = frame.timestamp / MICROSECONDS;
-        // An edit list may cut off the beginning.
-        if (time < 0) continue;
+        if (frame.timestamp < 0) continue;
+        const time = Math.max(0, frame.timestamp / MICROSECONDS - start);
         last = time + (frame.duration ?? 0) / MICROSECONDS;
-        const { colour, rotation, aspect } = this.geometry;
         yield { time, pixels: await withSquarePixels(await toRgb(frame, colour, rotation), rotation, aspect) };
       } finally {
         frame.close();
@@ -130,13 +143,13 @@ export class VideoFile {
       if (failure) throw failure;
     } catch (error) {
       yield* taken(ready);
-      this.brokenTail = `packet ${numPackets + 1} of ${this.geometry.numPackets} cannot be decoded (${(failure ?? (error as Error)).message})`;
+      this.brokenTail = `packet ${numPackets + 1} of ${this.stated.numPackets} cannot be decoded (${(failure ?? (error as Error)).message})`;
     } finally {
       for (const frame of ready) frame.close();
       if (decoder.state !== 'closed') decoder.close();
     }
-    if (numPackets < this.geometry.numPackets) {
-      this.brokenTail ??= `the file ends after ${numPackets} of ${this.geometry.numPackets} frames`;
+    if (numPackets < this.stated.numPackets) {
+      this.brokenTail ??= `the file ends after ${numPackets} of ${this.stated.numPackets} frames`;
     }
   }
 }
@@ -160,7 +173,6 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** @param aspect width of a pixel over its height, before the rotation. */
 async function withSquarePixels(pixels: Pixels, rotation: Rotation, aspect: number): Promise<Pixels> {
   if (aspect === 1) return pixels;
   const isTurned = rotation === 90 || rotation === 270;

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type ClipFrame } from '../../../evaluation/face-track';
+import type { ClipFrame } from '../../../evaluation/face-track';
 import { VideoError, VideoFile } from '../../../evaluation/video/video-file';
 import { type Colour, picture } from '../../faces/picture';
 import { type ClipSettings, type Planes, planesOf, writeClip } from './write-clip';
@@ -16,6 +16,8 @@ beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'mv2id-video-file-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const BT601 = { matrix: 'smpte170m', primaries: 'smpte170m', transfer: 'smpte170m', fullRange: false } as const;
 
 /** Green, with a red rectangle in the upper left corner that grows by two pixels a frame. */
 function frames(count: number): Planes[] {
@@ -73,7 +75,7 @@ test.each([
   ['VP9 in MP4', 'v9.mp4', { codec: 'vp9', container: 'mp4' }],
   ['AV1 in MP4', 'av1.mp4', { codec: 'av1', container: 'mp4' }],
 ] as const)('%s: all frames, in order, in their colours', async (_, name, settings) => {
-  const { video, frames } = await read(await clip(name, settings));
+  const { video, frames } = await read(await clip(name, { ...settings, colorSpace: BT601 }));
   expect(video.info).toMatchObject({ codec: settings.codec, width: WIDTH, height: HEIGHT });
   expect(video.info.durationSeconds).toBeCloseTo(12 / 16, 2);
   expect(frames.map(({ time }) => time)).toEqual(Array.from({ length: 12 }, (_, i) => expect.closeTo(i / 16, 2)));
@@ -107,7 +109,7 @@ test.each([
 /** One grey-green colour whose bytes each matrix and range reads differently. By hand from the recommendations' equations. */
 const SAMPLE = { y: 100, cb: 90, cr: 160 };
 const MATRICES: [string, ClipSettings['colorSpace'], Colour][] = [
-  ['BT.601, limited', { matrix: 'smpte170m', primaries: 'smpte170m', transfer: 'smpte170m', fullRange: false }, [149, 87, 21]],
+  ['BT.601, limited', BT601, [149, 87, 21]],
   ['BT.709, limited', { matrix: 'bt709', primaries: 'bt709', transfer: 'bt709', fullRange: false }, [155, 89, 17]],
   ['BT.709, full', { matrix: 'bt709', primaries: 'bt709', transfer: 'bt709', fullRange: true }, [150, 92, 29]],
   ['nothing, which in so small a picture is BT.601, limited', undefined, [149, 87, 21]],
@@ -115,7 +117,10 @@ const MATRICES: [string, ClipSettings['colorSpace'], Colour][] = [
 
 test.each(MATRICES)('a file that states %s is converted by it', async (name, colorSpace, colour) => {
   const area = WIDTH * HEIGHT;
-  const data = new Uint8Array(1.5 * area).fill(SAMPLE.y, 0, area).fill(SAMPLE.cb, area, 1.25 * area).fill(SAMPLE.cr, 1.25 * area);
+  const data = new Uint8Array(1.5 * area)
+    .fill(SAMPLE.y, 0, area)
+    .fill(SAMPLE.cb, area, 1.25 * area)
+    .fill(SAMPLE.cr, 1.25 * area);
   const planes: Planes = { data, format: 'I420', width: WIDTH, height: HEIGHT };
   const { frames } = await read(await clip(`${name}.mp4`, { colorSpace }, [planes, planes]));
   expect(colourAt(frames[0]!, 40, 30)).toEqual(about(colour, 3));
@@ -126,25 +131,32 @@ test('a sound track without sound does no harm', async () => {
   expect([frames.length, video.brokenTail]).toEqual([12, null]);
 });
 
+const NOISY_FRAMES = 30;
+
 /** Of noise, so that the data are most of the file. */
 async function largeClip(name: string, settings: ClipSettings = {}): Promise<string> {
-  const noisy = frames(24).map((planes, i) => ({
+  const noisy = frames(NOISY_FRAMES).map((planes, i) => ({
     ...planes,
-    data: planes.data.map((value, at) => (at < WIDTH * HEIGHT ? value + (((at + i) * 2654435761) >>> 27) : value)),
+    data: planes.data.map((value, at) => (at < WIDTH * HEIGHT ? value + (((at + i) * 2654435761) >>> 28) : value)),
   }));
   return clip(name, { bitrate: 8e6, ...settings }, noisy);
 }
 
-test.each(['mp4', 'mkv'] as const)('a cut-off %s gives the frames that are whole, and says where it ends', async (container) => {
-  const bytes = readFileSync(await largeClip(`whole.${container}`, { container }));
-  const file = path.join(folder, `cut.${container}`);
-  writeFileSync(file, bytes.subarray(0, Math.floor(0.6 * bytes.length)));
-  const { video, frames } = await read(file);
-  expect(frames.length).toBeGreaterThan(8);
-  expect(frames.length).toBeLessThan(20);
-  expect(frames.map(({ time }) => time)).toEqual(frames.map((_, i) => expect.closeTo(i / 16, 2)));
-  expect(video.brokenTail).toMatch(container === 'mp4' ? /^the file ends after \d+ of 24 frames$/ : /^the file states 1\.50 s and ends at /);
-});
+test.each(['mp4', 'mkv'] as const)(
+  'a cut-off %s gives the frames that are whole, and says where it ends',
+  async (container) => {
+    const bytes = readFileSync(await largeClip(`whole.${container}`, { container }));
+    const file = path.join(folder, `cut.${container}`);
+    writeFileSync(file, bytes.subarray(0, Math.floor(0.6 * bytes.length)));
+    const { video, frames } = await read(file);
+    expect(frames.length).toBeGreaterThan(4);
+    expect(frames.length).toBeLessThan(NOISY_FRAMES);
+    expect(frames.map(({ time }) => time)).toEqual(frames.map((_, i) => expect.closeTo(i / 16, 2)));
+    expect(video.brokenTail).toMatch(
+      container === 'mp4' ? /^the file ends after \d+ of 30 frames$/ : /^the file states 1\.8[78] s and ends at /,
+    );
+  },
+);
 
 test('data that cannot be decoded end the frames', async () => {
   const bytes = readFileSync(await largeClip('good.mp4'));
@@ -153,7 +165,7 @@ test('data that cannot be decoded end the frames', async () => {
   writeFileSync(file, bytes);
   const { video, frames } = await read(file);
   expect(frames.length).toBeGreaterThan(4);
-  expect(video.brokenTail).toMatch(/^packet \d+ of 24 cannot be decoded \(.+\)$/);
+  expect(video.brokenTail).toMatch(/^packet \d+ of 30 cannot be decoded \(.+\)$/);
 });
 
 test.each([

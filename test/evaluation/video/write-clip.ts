@@ -51,7 +51,15 @@ const CONTAINERS = {
 const MICROSECONDS = 1_000_000;
 
 export async function writeClip(file: string, frames: readonly Planes[], settings: ClipSettings = {}): Promise<void> {
-  const { codec = 'avc', container = 'mp4', times = 16, rotation = 0, colorSpace, emptyAudio, bitrate = 2e6 } = settings;
+  const {
+    codec = 'avc',
+    container = 'mp4',
+    times = 16,
+    rotation = 0,
+    colorSpace,
+    emptyAudio,
+    bitrate = 2e6,
+  } = settings;
   const target = new BufferTarget();
   const output = new Output({ format: CONTAINERS[container](), target });
   const source = new EncodedVideoPacketSource(codec);
@@ -68,7 +76,12 @@ export async function writeClip(file: string, frames: readonly Planes[], setting
     output(chunk, metadata) {
       const data = new Uint8Array(chunk.byteLength);
       chunk.copyTo(data);
-      const packet = new EncodedPacket(data, chunk.type === 'key' ? 'key' : 'delta', chunk.timestamp / MICROSECONDS, lasts(index++));
+      const packet = new EncodedPacket(
+        data,
+        chunk.type === 'key' ? 'key' : 'delta',
+        chunk.timestamp / MICROSECONDS,
+        lasts(index++),
+      );
       const config = metadata?.decoderConfig;
       const tagged = config && { decoderConfig: { ...config, colorSpace } };
       muxed = muxed.then(() => source.add(packet, tagged as EncodedVideoChunkMetadata | undefined));
