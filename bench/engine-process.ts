@@ -14,7 +14,7 @@ export interface EngineProgram {
 export const OURS: EngineProgram = {
   name: 'mv2id',
   command: process.execPath,
-  args: ['--require', require.resolve('tsx/cjs'), path.join(__dirname, 'engine.ts')],
+  args: ['--require', require.resolve('../bin/typescript'), path.join(__dirname, 'engine.ts')],
 };
 
 export const diffusers = (python: string): EngineProgram => ({

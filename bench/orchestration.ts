@@ -47,7 +47,7 @@ async function main(): Promise<void> {
 }
 
 function measureApart(jobs: number): Figures {
-  const loader = require.resolve('tsx/cjs');
+  const loader = require.resolve('../bin/typescript');
   const args = ['--require', loader, __filename, '--measure', String(jobs)];
   const output = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   return JSON.parse(output) as Figures;

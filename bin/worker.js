@@ -7,5 +7,5 @@ const { supervise } = require('../gpu-worker/supervise');
 const part = process.argv[2] === 'check' ? 'check' : 'main';
 supervise(path.join(__dirname, `../gpu-worker/${part}.ts`), process.argv.slice(2), [
   '--require',
-  require.resolve('tsx/cjs'),
+  require.resolve('./typescript'),
 ]);

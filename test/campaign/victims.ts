@@ -11,7 +11,7 @@ export class Serve {
 
   /** Resolves when it serves. @throws Error with what it printed, when it ends instead. */
   static async start(home: string): Promise<Serve> {
-    const child = spawn(process.execPath, ['--require', require.resolve('tsx/cjs'), DEPLOYMENT, home], {
+    const child = spawn(process.execPath, ['--require', require.resolve('../../bin/typescript'), DEPLOYMENT, home], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // A worker that is killed without a word has lost at most so much.
       env: { ...process.env, [env.CHECKPOINT_SECONDS]: '1' },

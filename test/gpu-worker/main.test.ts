@@ -130,7 +130,7 @@ test('the exit code that a worker tells is its own even while a thread of it is 
   const bin = path.join(home.folder, 'bin');
   mkdirSync(bin);
   mkdirSync(path.join(home.folder, 'gpu-worker'));
-  for (const file of ['bin/worker.js', 'gpu-worker/supervise.js']) {
+  for (const file of ['bin/worker.js', 'bin/typescript.js', 'gpu-worker/supervise.js']) {
     writeFileSync(path.join(home.folder, file), readFileSync(path.resolve(__dirname, '../..', file)));
   }
   // Code of the runtime's kind: it cannot be interrupted, and lasts longer than any test.

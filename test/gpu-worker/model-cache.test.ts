@@ -46,9 +46,13 @@ function sha256(text: string): string {
 
 /** Starts a process that fetches; `lines` of its output are told as they come. */
 function start(bucketFolder: string, cacheFolder: string, mode = '', onLine: (child: ChildProcess) => void = () => {}) {
-  const child = spawn(process.execPath, ['--require', 'tsx/cjs', PROCESS, bucketFolder, 'm', cacheFolder, mode], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--require', require.resolve('../../bin/typescript'), PROCESS, bucketFolder, 'm', cacheFolder, mode],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let output = '';
   child.stdout?.on('data', (data: Buffer) => {
     output += data;

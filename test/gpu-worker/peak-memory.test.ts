@@ -6,7 +6,7 @@ const MODULE = path.resolve(__dirname, '../../gpu-worker/peak-memory');
 
 /** What a process of its own says after `before` ran in it. */
 function peakOfProcess(before: string): number {
-  const script = `require('tsx/cjs');\n${before}\nconsole.log(require(${JSON.stringify(MODULE)}).peakMemoryBytes());`;
+  const script = `require('./bin/typescript');\n${before}\nconsole.log(require(${JSON.stringify(MODULE)}).peakMemoryBytes());`;
   return Number(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }));
 }
 

@@ -61,7 +61,7 @@ test('TLS stays verified when the environment says otherwise', async () => {
   const receiver = await start(answering(200), 'https');
   // Node reads the variable of the process itself, which is not the one that a test can set.
   const program = `
-    require('tsx/cjs');
+    require('./bin/typescript');
     const { postWebhook } = require('./lambdas/webhook-request');
     const url = new URL('https://receiver.example:${receiver.port}/');
     const addresses = ${JSON.stringify(LOOPBACK)};

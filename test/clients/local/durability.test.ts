@@ -111,10 +111,14 @@ function writeUntilKilled(
   acknowledged: Acknowledged,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--require', 'tsx/cjs', WRITER, home, round], {
-      cwd: REPOSITORY,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--require', require.resolve('../../../bin/typescript'), WRITER, home, round],
+      {
+        cwd: REPOSITORY,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     let output = '';
     let errors = '';
     let isCondemned = false;

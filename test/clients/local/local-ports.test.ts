@@ -102,7 +102,7 @@ test('a home has its buckets and its store, and closing twice is closing once', 
 
 test('the ports of a local deployment load nothing of the AWS SDK', () => {
   const program = `
-    require('tsx/cjs');
+    require('./bin/typescript');
     require('./clients/open-ports.ts')
       .openPorts({ type: 'local', home: process.argv[1] })
       .then((ports) => ports.close())

@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 async function contend(name: string): Promise<{ claimed: string[]; taken: string[] }> {
-  const args = ['--require', 'tsx/cjs', CONTENDER, home, name, String(ROUNDS)];
+  const args = ['--require', require.resolve('../../../bin/typescript'), CONTENDER, home, name, String(ROUNDS)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: REPOSITORY });
   return JSON.parse(stdout);
 }
