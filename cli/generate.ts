@@ -4,7 +4,7 @@
  * Until then everything lies in a hidden folder beside them, so an interrupted run leaves neither a half file nor a broken set
  * of old and new ones; job.json comes last.
  */
-import { access, mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fieldError, mustBe } from '../contract/field-error';
 import { type Job, type JobOutput, JobSchema } from '../contract/job';
@@ -25,6 +25,7 @@ import { writeWholeFile } from '../gpu-worker/whole-file';
 import { UsageError } from './exit-code';
 import { HOME } from './home';
 import { createProgress, type Progress, seconds } from './progress';
+import { putInPlace } from './put-in-place';
 import { readManifestFile } from './reference-folder';
 import { LOCAL_TENANT, setNameOf } from './set-name';
 import type { Streams } from './streams';
@@ -41,6 +42,7 @@ export interface GenerateOptions {
 }
 
 const PHASE_LABELS: Record<Phase, string> = {
+  prepare_references: 'Preparing the references',
   encode_prompt: 'Encoding the prompt',
   encode_references: 'Encoding the references',
   denoise: 'Denoising',
@@ -91,10 +93,8 @@ export async function runGenerate(
     progress.end();
     const job = await describeJob({ id, set, manifest, result, workFolder, startedAt });
     await writeWholeFile(path.join(workFolder, JOB_FILE_NAME), `${JSON.stringify(job, null, 2)}\n`);
-    const files = [...result.files.map(({ file }) => file), JOB_FILE_NAME];
-    // While the files change places there is no job.json: where there is one, the files are those it names.
-    await rm(path.join(outFolder, JOB_FILE_NAME), { force: true });
-    for (const file of files) await rename(path.join(workFolder, file), path.join(outFolder, file));
+    const files = [...madeFiles(result).map(({ file }) => file), JOB_FILE_NAME];
+    await putInPlace(workFolder, outFolder, files);
     await showResult({ stdout, outFolder, files, plan: result.plan, phases, startedAt });
   } finally {
     progress.end();
@@ -198,18 +198,28 @@ interface Described {
   readonly startedAt: Date;
 }
 
+type MadeFile = Pick<GenerationResult['files'][number], 'file' | 'width' | 'height' | 'durationSeconds'> & {
+  readonly contentType: string;
+};
+
+/** In the order of the service's results. */
+function madeFiles({ files, references }: GenerationResult): MadeFile[] {
+  const fed = references.flatMap((reference) => reference.fed ?? []);
+  return [...files, ...fed.map((file) => ({ ...file, contentType: 'image/png', durationSeconds: null }))];
+}
+
 /** The job object of a job that succeeded here. */
 async function describeJob({ id, set, manifest, result, workFolder, startedAt }: Described): Promise<Job> {
   const completedAt = new Date();
   const elapsed = (completedAt.getTime() - startedAt.getTime()) / 1000;
   const { input } = result.plan;
   const output: JobOutput[] = [];
-  for (const file of result.files) {
+  for (const file of madeFiles(result)) {
     output.push({
       url: null,
       key: resultKey(id, file.file),
       content_type: file.contentType,
-      size: file.size,
+      size: (await stat(path.join(workFolder, file.file))).size,
       sha256: await sha256OfFile(path.join(workFolder, file.file)),
       width: file.width,
       height: file.height,

@@ -2,11 +2,11 @@
  * `mv2id results`: fetches what a job has made. Every file is checked against the sha256 in the job object before it takes its place
  * in the out folder; job.json comes last, so where there is one, the files are those it names.
  */
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Ports } from '../clients/ports';
 import type { Job, JobOutput } from '../contract/job';
-import { JOB_FILE_NAME, parseResultKey } from '../contract/keys';
+import { deliveredName, JOB_FILE_NAME, parseResultKey } from '../contract/keys';
 import { sha256OfFile } from '../gpu-worker/file-hash';
 import { byteText } from '../gpu-worker/memory';
 import { ServiceError, UsageError } from './exit-code';
@@ -14,6 +14,7 @@ import { findJob } from './find-job';
 import { timeText } from './job-text';
 import { writeJson } from './json-line';
 import type { ProfileOptions } from './profile';
+import { putInPlace } from './put-in-place';
 import { withService } from './service';
 import type { Streams } from './streams';
 
@@ -61,8 +62,7 @@ export async function fetchResults({ buckets }: Pick<Ports, 'buckets'>, job: Job
     for (const output of job.output) names.push(await fetchOutput(buckets.results, output, workFolder));
     const jobText = `${JSON.stringify(job, null, 2)}\n`;
     await writeFile(path.join(workFolder, JOB_FILE_NAME), jobText);
-    await rm(path.join(out, JOB_FILE_NAME), { force: true });
-    for (const name of [...names, JOB_FILE_NAME]) await rename(path.join(workFolder, name), path.join(out, name));
+    await putInPlace(workFolder, out, [...names, JOB_FILE_NAME]);
     const sizes = [...job.output.map(({ size }) => size), Buffer.byteLength(jobText)];
     return [...names, JOB_FILE_NAME].map((name, i) => ({ file: path.join(out, name), size: sizes[i]! }));
   } finally {
@@ -73,10 +73,11 @@ export async function fetchResults({ buckets }: Pick<Ports, 'buckets'>, job: Job
 /** @returns the file's name. */
 async function fetchOutput(results: Ports['buckets']['results'], output: JobOutput, folder: string): Promise<string> {
   const name = parseResultKey(output.key)?.file;
-  if (name === undefined || name !== path.basename(name) || name.startsWith('.')) {
+  if (name === undefined || deliveredName(name) === null) {
     throw new ServiceError(`The key of an output must name a file of the job, got ${output.key}.`);
   }
   const file = path.join(folder, name);
+  await mkdir(path.dirname(file), { recursive: true });
   if (!(await results.download(output.key, file))) {
     throw new UsageError(`${output.key} must be among the results, got nothing: they are kept for a limited time.`);
   }

@@ -112,6 +112,16 @@ export function parseResultKey(key: string): ResultKey | null {
   return folder === 'jobs' && parsed.success && file !== '' ? { jobId: parsed.data, file } : null;
 }
 
+/**
+ * The name of a result that people are given: a file beside job.json, or a reference in its folder. Null for a checkpoint, and for
+ * what would lead out of the job.
+ */
+export function deliveredName(file: string): string | null {
+  const prefix = `${REFERENCES_FOLDER}/`;
+  const name = file.startsWith(prefix) ? file.slice(prefix.length) : file;
+  return name === '' || name.includes('/') || name.startsWith('.') ? null : name;
+}
+
 /** @param path inside the model directory, such as `transformer/config.json`. */
 export function modelKey(modelId: string, path: string): string {
   return `${modelId}/${path}`;

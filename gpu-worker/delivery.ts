@@ -13,6 +13,7 @@ export interface Delivery {
   /** Holds the generated files and both reports. */
   readonly outFolder: string;
   readonly files: GenerationResult['files'];
+  readonly references: GenerationResult['references'];
   /** Before each upload: throws when this attempt may not write any more. */
   requireOwn(): Promise<void>;
 }
@@ -25,10 +26,11 @@ interface ResultFile extends Pick<JobOutput, 'width' | 'height' | 'duration_seco
 /** Longest time that every signer allows without a signature of its own expiring earlier is 7 days; a day is enough to fetch. */
 const LINK_SECONDS = 24 * 3600;
 
-/** Uploads everything and @returns it as the job object lists it, videos and posters first. */
-export async function deliver({ results, jobId, outFolder, files, requireOwn }: Delivery): Promise<JobOutput[]> {
+/** Uploads everything and @returns it as the job object lists it: videos and posters, reports, references as the model was fed them. */
+export async function deliver(delivery: Delivery): Promise<JobOutput[]> {
+  const { results, jobId, outFolder, requireOwn } = delivery;
   const output: JobOutput[] = [];
-  for (const { file, contentType, ...shape } of resultFiles(files)) {
+  for (const { file, contentType, ...shape } of resultFiles(delivery)) {
     await requireOwn();
     const whole = path.join(outFolder, file);
     const key = resultKey(jobId, file);
@@ -52,7 +54,7 @@ export async function deleteResults(results: ObjectStore, jobId: JobId): Promise
   for await (const { key } of results.list(resultKey(jobId, ''))) await results.delete(key);
 }
 
-function resultFiles(files: GenerationResult['files']): ResultFile[] {
+function resultFiles({ files, references }: Pick<Delivery, 'files' | 'references'>): ResultFile[] {
   const noShape = { width: null, height: null, duration_seconds: null };
   return [
     ...files.map(({ file, contentType, width, height, durationSeconds }) => {
@@ -60,5 +62,11 @@ function resultFiles(files: GenerationResult['files']): ResultFile[] {
     }),
     { file: REPORT_JSON_FILE_NAME, contentType: 'application/json', ...noShape },
     { file: REPORT_HTML_FILE_NAME, contentType: 'text/html; charset=utf-8', ...noShape },
+    // Last: where a webhook has no room for every link, these are the first to go without.
+    ...references.flatMap(({ fed }) => {
+      return fed
+        ? [{ file: fed.file, contentType: 'image/png', width: fed.width, height: fed.height, duration_seconds: null }]
+        : [];
+    }),
   ];
 }

@@ -1,7 +1,7 @@
 /**
  * One job from a reference set to a video, in six steps:
  *
- *   1 read the references      files -> pixels
+ *   1 prepare the references   files -> pixels: the most useful views, cut out or as uploaded
  *   2 encode the prompt        text -> embeddings
  *   3 encode the references    pixels -> clean latents, one view after the other
  *   4 denoise                  noise, step by step, conditioned on prompt and references -> latents
@@ -18,7 +18,6 @@ import { MAX_SEED } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
 import type { CancelFlag } from './cancellation';
 import { type Denoised, denoise } from './denoise';
-import { readReferenceImage } from './images';
 import { estimateMemory, type MemoryEstimate, requireMemory } from './memory';
 import { type OpenModel, openModel } from './model/open-model';
 import { weightedBranches } from './model/reference-conditioning';
@@ -30,6 +29,8 @@ import type { FloatDType } from './onnx/graph';
 import { type Plan, planGeneration } from './plan';
 import { openSigner, type SigningCredentials } from './provenance/content-credentials';
 import type { Origin } from './provenance/origin';
+import { referenceNotices } from './references/notices';
+import { type PreparedReferences, prepareReferences, type ReferenceUse } from './references/prepare';
 import { createSession, type FloatTensor, type SessionOptions } from './session';
 import { type OutputState, type Snapshot, type StepRecord, stepsDone } from './snapshot';
 import { VaeDecoder } from './vae-decoder';
@@ -42,7 +43,7 @@ export interface GenerationRequest {
   readonly manifest: Manifest;
   /** Seed where the manifest gives none. */
   readonly seed: number;
-  /** An existing folder; the video and the poster are written into it. */
+  /** An existing folder; the video, the poster and the references as they are fed are written into it. */
   readonly outFolder: string;
   readonly session: SessionOptions;
   readonly computeDtype: FloatDType;
@@ -58,7 +59,7 @@ export interface GenerationRequest {
   readonly checkpoint?: Snapshot | null;
 }
 
-export type Phase = 'encode_prompt' | 'encode_references' | 'denoise' | 'decode';
+export type Phase = 'prepare_references' | 'encode_prompt' | 'encode_references' | 'denoise' | 'decode';
 
 export type GenerationEvent =
   | { readonly type: 'planned'; readonly plan: Plan; readonly memory: MemoryEstimate }
@@ -82,6 +83,8 @@ export interface GeneratedFile {
 export interface GenerationResult {
   readonly plan: Plan;
   readonly files: readonly GeneratedFile[];
+  /** What became of each image of the set; none for a model that takes no references. */
+  readonly references: readonly ReferenceUse[];
   /** Of each output's latents as float32 bytes: equal for the same job on the same machine. */
   readonly latentsSha256: readonly string[];
   /** Of each output, every step. */
@@ -108,18 +111,16 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
   const memory = estimateMemory(model, plan, request.computeDtype);
   hooks.onEvent({ type: 'planned', plan, memory });
 
-  // 1 Read the references
-  const references = await readReferences(request, plan);
-  if (plan.numReferences === 0) {
-    hooks.onEvent({ type: 'notice', message: 'This model takes no references: the images are not used.' });
-  }
+  // 1 Prepare the references
+  hooks.onEvent({ type: 'phase', phase: 'prepare_references' });
+  const references = await prepare(request, model, plan, hooks);
   const noises = await drawNoises(request, model, plan);
   requireMemory(memory, request.availableMemory);
   hooks.cancel.throwIfSet();
 
   // 2 to 4
   const checkpoint = usableCheckpoint(request, plan, noises, hooks);
-  const denoised = await sampleLatents({ ...request, checkpoint }, model, plan, references, noises, hooks);
+  const denoised = await sampleLatents({ ...request, checkpoint }, model, plan, references.pixels, noises, hooks);
 
   // 5 Decode, 6 poster
   hooks.onEvent({ type: 'phase', phase: 'decode' });
@@ -128,6 +129,7 @@ export async function generate(request: GenerationRequest, hooks: GenerationHook
   return {
     plan,
     files,
+    references: references.uses,
     latentsSha256: latents.map(({ data }) => sha256(data)),
     steps: denoised.map(({ steps }) => steps),
     resumedFromStep: checkpoint ? stepsDone(checkpoint) : 0,
@@ -181,13 +183,17 @@ export interface EncodedText {
   readonly negative: FloatTensor | null;
 }
 
-async function readReferences({ setFolder, manifest }: GenerationRequest, plan: Plan): Promise<Float32Array[]> {
-  // Every image is read even if the model takes none: a broken set is told early and on every model alike.
-  const pixels: Float32Array[] = [];
-  for (const [i, image] of manifest.reference_set.images.entries()) {
-    pixels.push(await readReferenceImage(setFolder, image, `reference_set.images[${i}]`, plan.input));
-  }
-  return pixels.slice(0, plan.numReferences);
+async function prepare(
+  { setFolder, outFolder, manifest }: GenerationRequest,
+  { conditioning }: OpenModel,
+  { input, numReferences }: Plan,
+  hooks: GenerationHooks,
+): Promise<PreparedReferences> {
+  const preparation = manifest.reference_set.preparation ?? conditioning.preparation;
+  const settings = { numReferences, video: input, preparation, framing: conditioning.framing };
+  const references = await prepareReferences(setFolder, manifest, settings, outFolder, hooks.cancel);
+  for (const message of referenceNotices(references.uses, settings)) hooks.onEvent({ type: 'notice', message });
+  return references;
 }
 
 /** One noise tensor [1, C, T, h, w] an output. A noise file serves the first; further outputs count the seed up. */

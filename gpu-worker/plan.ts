@@ -28,8 +28,7 @@ export interface Plan {
 
 /**
  * @param seed used where the manifest gives none.
- * @throws JobRejected `invalid_manifest` for a size or frame count off the model's grid (naming the nearest legal one) and for
- *   more references than the model takes.
+ * @throws JobRejected `invalid_manifest` for a size or frame count off the model's grid, naming the nearest legal one.
  */
 export function planGeneration(model: OpenModel, manifest: Manifest, seed: number): Plan {
   const { defaults, max_references } = model.conditioning;
@@ -43,13 +42,7 @@ export function planGeneration(model: OpenModel, manifest: Manifest, seed: numbe
     guidance: { ...defaults.guidance, ...guidance },
   };
   const grid = modelGrid(model.directory);
-  const errors = [...sizeErrors(input, grid), ...framesErrors(input, grid)];
-  if (max_references > 0 && images.length > max_references) {
-    errors.push(
-      fieldError('reference_set.images', `a list of at most ${max_references} images for this model`, images),
-    );
-  }
-  const [first, ...rest] = errors;
+  const [first, ...rest] = [...sizeErrors(input, grid), ...framesErrors(input, grid)];
   if (first) throw new JobRejected('invalid_manifest', [first, ...rest]);
 
   const { transformer } = model.directory;

@@ -13,7 +13,6 @@ import { renderReportPage } from '../evaluation/report-page';
 import packageJson from '../package.json';
 import { sha256OfFile } from './file-hash';
 import type { GenerationRequest, GenerationResult } from './generate';
-import type { Size } from './images';
 import type { CachedModel } from './model-cache';
 import { peakMemoryBytes } from './peak-memory';
 
@@ -34,7 +33,6 @@ export interface Reported {
 
 /** Libraries that a video's bytes follow from. */
 const LIBRARIES = ['onnxruntime-node', 'sharp', '@napi-rs/webcodecs', 'mediabunny'] as const;
-const WHITE = '#fff';
 const REFERENCE_QUALITY = 85;
 
 export async function describeGeneration(reported: Reported): Promise<Report> {
@@ -67,23 +65,21 @@ export async function describeGeneration(reported: Reported): Promise<Report> {
 }
 
 /** report.html, with everything it shows inside. */
-export async function renderReport(report: Report, { request, result }: Reported): Promise<string> {
+export async function renderReport(report: Report, { request }: Reported): Promise<string> {
   const outputFile = async (file: string) => ({ file, bytes: await readFile(path.join(request.outFolder, file)) });
+  const fedPictures = report.references.flatMap(({ fed }) => (fed === null ? [] : [fed]));
   return renderReportPage(report, {
     videos: await Promise.all(report.outputs.map(({ video }) => outputFile(video))),
     posters: await Promise.all(report.outputs.map(({ poster }) => outputFile(poster))),
     references: await Promise.all(
-      report.references.map(async ({ file, view }) => {
-        return { file, view, jpeg: await referencePicture(path.join(request.setFolder, file), result.plan.input) };
-      }),
+      fedPictures.map(async (file) => ({ file, bytes: await asJpeg(path.join(request.outFolder, file)) })),
     ),
   });
 }
 
-function describeReferences({ manifest, request, result }: Reported): Promise<Report['references']> {
-  const images = manifest.reference_set.images.slice(0, result.plan.numReferences);
+function describeReferences({ request, result }: Reported): Promise<Report['references']> {
   return Promise.all(
-    images.map(async ({ file, view }) => {
+    result.references.map(async ({ image: { file, view }, choice, yaw, preparation, fed }) => {
       const whole = path.join(request.setFolder, file);
       const { autoOrient } = await sharp(whole).metadata();
       return {
@@ -92,6 +88,10 @@ function describeReferences({ manifest, request, result }: Reported): Promise<Re
         sha256: await sha256OfFile(whole),
         width: autoOrient.width,
         height: autoOrient.height,
+        choice,
+        yaw,
+        preparation,
+        fed: fed?.file ?? null,
       };
     }),
   );
@@ -117,14 +117,9 @@ function describeOutputs({ request, result }: Reported): Promise<Report['outputs
   );
 }
 
-/** A reference as the model saw it: upright, on white, in the video's proportions. */
-function referencePicture(file: string, { width, height }: Size): Promise<Uint8Array> {
-  return sharp(file)
-    .autoOrient()
-    .flatten({ background: WHITE })
-    .resize({ width, height, fit: 'contain', background: WHITE })
-    .jpeg({ quality: REFERENCE_QUALITY })
-    .toBuffer();
+/** For the page, where a PNG would be ten times as large. */
+function asJpeg(file: string): Promise<Uint8Array> {
+  return sharp(file).jpeg({ quality: REFERENCE_QUALITY }).toBuffer();
 }
 
 function versions(): Record<string, string> {

@@ -188,6 +188,7 @@ class JobRun {
       jobId,
       outFolder,
       files: result.files,
+      references: result.references,
       requireOwn: () => {
         this.requireRunning();
         return attempt.requireOwn();

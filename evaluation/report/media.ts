@@ -6,17 +6,11 @@ export interface MediaFile {
   readonly bytes: Uint8Array;
 }
 
-/** A reference as the model saw it: upright, in the video's proportions. */
-export interface ReferencePicture {
-  readonly file: string;
-  readonly view: string | null;
-  readonly jpeg: Uint8Array;
-}
-
 export interface ReportMedia {
   readonly videos: readonly MediaFile[];
   readonly posters: readonly MediaFile[];
-  readonly references: readonly ReferencePicture[];
+  /** JPEGs of what the model was fed, by the names in `references[].fed`. */
+  readonly references: readonly MediaFile[];
 }
 
 export function dataAddress(contentType: string, bytes: Uint8Array): string {
@@ -25,11 +19,7 @@ export function dataAddress(contentType: string, bytes: Uint8Array): string {
 }
 
 /** @throws Error when the report names a file that is not among `files`. */
-export function requireFile<File extends { readonly file: string }>(
-  kind: keyof ReportMedia,
-  files: readonly File[],
-  name: string,
-): File {
+export function requireFile(kind: keyof ReportMedia, files: readonly MediaFile[], name: string): MediaFile {
   const found = files.find(({ file }) => file === name);
   if (!found) throw new Error(`The report's ${kind} must hold ${name}, got nothing of that name.`);
   return found;

@@ -15,10 +15,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import * as limits from '../../contract/limits';
+import { PREPARATIONS } from '../../contract/manifest';
 import { ModelError } from '../errors';
 import { parseAs, parseJson } from './json-file';
 
 const REFERENCE_CONDITIONING_FILE_NAME = 'reference_conditioning.json';
+
+/** A head as large as leaves room for hair above it and shoulders below. */
+const HEAD_AND_SHOULDERS = { head: 0.5, eyes: 0.42 } as const;
 
 const BranchSchema = z.strictObject({
   name: z.string().min(1),
@@ -42,6 +46,8 @@ const DefaultsSchema = z.strictObject({
   guidance: z.strictObject({ text: z.number(), image: z.number() }),
 });
 
+const Share = z.number().gt(0).lt(1);
+
 const ConditioningSchema = z.strictObject({
   version: z.literal(1),
   /** Position of the references' tokens: see rope.ts. */
@@ -50,8 +56,18 @@ const ConditioningSchema = z.strictObject({
   offset: z.int().default(1),
   /** What the references' tokens are told: the video's timestep, or 0 because they are clean. */
   reference_timestep: z.enum(['same', 'zero']),
-  /** More views than this are refused; 0 for a model that takes none. */
+  /** Of more views than this, those that show the head from the most sides are taken; 0 for a model that takes none. */
   max_references: z.int().min(0).max(limits.MAX_REFERENCE_IMAGES),
+  /**
+   * What a job that does not say so itself does to its images: `cut_out` where the model was trained on people cut out onto white, as
+   * Mv2ID was. Nothing unless given: Phantom-Wan's own code letterboxes only, and a model learns what it is shown.
+   */
+  preparation: z.enum(PREPARATIONS).default('as_uploaded'),
+  /**
+   * Where a head that is cut out lies in the frame: height from the crown to the chin, and of the eyes below the upper edge, as shares
+   * of the frame's height. The default shows head and shoulders; null leaves the head where the picture has it.
+   */
+  framing: z.strictObject({ head: Share, eyes: Share }).nullable().default(HEAD_AND_SHOULDERS),
   /** What a branch without references gets in their place: no tokens, or latents of zeros. */
   dropped_references: z.enum(['omit', 'zero']),
   guidance: z.strictObject({ branches: z.array(BranchSchema).min(1) }),
@@ -88,6 +104,8 @@ const PRESETS: Record<(typeof PRESET_NAMES)[number], ReferenceConditioning> = {
     offset: 1,
     reference_timestep: 'same',
     max_references: 0,
+    preparation: 'as_uploaded',
+    framing: HEAD_AND_SHOULDERS,
     dropped_references: 'omit',
     guidance: {
       branches: [
@@ -104,6 +122,8 @@ const PRESETS: Record<(typeof PRESET_NAMES)[number], ReferenceConditioning> = {
     offset: 1,
     reference_timestep: 'same',
     max_references: 4,
+    preparation: 'as_uploaded',
+    framing: HEAD_AND_SHOULDERS,
     dropped_references: 'zero',
     guidance: { branches: THREE_BRANCHES },
     defaults: { ...WAN_SIZE, negative_prompt: '', guidance: { text: 7.5, image: 5 } },

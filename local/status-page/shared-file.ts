@@ -1,6 +1,12 @@
 /** Which objects a link may lead to, and as what they are sent. */
 import type { LinkTarget } from '../../clients/local/signed-link';
-import { JOB_FILE_NAME, parseResultKey, parseUploadKey, REPORT_HTML_FILE_NAME } from '../../contract/keys';
+import {
+  deliveredName,
+  JOB_FILE_NAME,
+  parseResultKey,
+  parseUploadKey,
+  REPORT_HTML_FILE_NAME,
+} from '../../contract/keys';
 
 export interface SharedFile {
   /** Without its folder. */
@@ -41,8 +47,7 @@ function nameIn(bucket: LinkTarget['bucket'], key: string): string | null {
       return IMAGES.test(file) || file === JOB_FILE_NAME ? file : null;
     }
     case 'results': {
-      const file = parseResultKey(key)?.file ?? '';
-      return file === '' || file.includes('/') ? null : file;
+      return deliveredName(parseResultKey(key)?.file ?? '');
     }
     case 'models':
       return null;

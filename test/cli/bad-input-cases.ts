@@ -182,9 +182,6 @@ export const SECTIONS: readonly Section[] = [
       job('Nine references', (json) => {
         json.reference_set.images = Array.from({ length: 9 }, (_, i) => ({ file: `${i}.png` }));
       }),
-      job('More references than the model takes', (json) => {
-        json.reference_set.images = Array.from({ length: 5 }, (_, i) => ({ file: `${i}.png` }));
-      }),
       job('The same file twice', (json) => {
         json.reference_set.images[1].file = 'front.png';
       }),

@@ -46,7 +46,7 @@ test('the good set of these cases is good', async () => {
   const { exitCode, stderr, lab } = await run({ title: 'none', exitCode: 64, spoil: () => ({}) });
   expect(stderr).not.toContain('mv2id:');
   expect(exitCode).toBe(0);
-  expect(readdirSync(lab.out).sort()).toEqual(['job.json', 'poster.jpg', 'video.mp4']);
+  expect(readdirSync(lab.out).sort()).toEqual(['job.json', 'poster.jpg', 'references', 'video.mp4']);
 });
 
 const rows = new Map<BadInput, string[]>();

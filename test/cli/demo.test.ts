@@ -8,6 +8,7 @@ import { ReportSchema } from '../../contract/report';
 
 const COMMAND = path.resolve(__dirname, '../../bin/mv2id.js');
 const FILES = ['job.json', 'poster.jpg', 'report.html', 'report.json', 'video.mp4'];
+const REFERENCES = ['1-yaw-060.png', '2-yaw+000.png', '3-yaw+060.png'];
 
 let folder: string;
 beforeEach(() => {
@@ -50,7 +51,8 @@ test('it makes the video, receives the webhooks, and leaves nothing but the resu
   expect(exitCode).toBe(0);
 
   const out = path.join(folder, 'out');
-  expect(readdirSync(out).sort()).toEqual(FILES);
+  expect(readdirSync(out).sort()).toEqual([...FILES, 'references'].sort());
+  expect(readdirSync(path.join(out, 'references')).sort()).toEqual(REFERENCES);
   const job = JobSchema.parse(JSON.parse(readFileSync(path.join(out, 'job.json'), 'utf8')));
   expect(job.status).toBe('succeeded');
   expect(stderr).toContain(job.id);

@@ -76,11 +76,11 @@ test('a second Ctrl-C stops at once, with nothing left either', async () => {
 test('what an earlier run made survives a run that is stopped', async () => {
   const short = ['generate', set, '--model', model, '--out', out('c'), '--steps', '1'];
   expect((await run(short, () => {})).exitCode).toBe(0);
-  expect(readdirSync(out('c')).sort()).toEqual(['job.json', 'poster.jpg', 'video.mp4']);
+  expect(readdirSync(out('c')).sort()).toEqual(['job.json', 'poster.jpg', 'references', 'video.mp4']);
   await run(['generate', set, '--model', model, '--out', out('c')], (text, interrupt) => {
     if (text.includes('Denoising') && !text.includes('Stopping')) interrupt();
   });
-  expect(readdirSync(out('c')).sort()).toEqual(['job.json', 'poster.jpg', 'video.mp4']);
+  expect(readdirSync(out('c')).sort()).toEqual(['job.json', 'poster.jpg', 'references', 'video.mp4']);
 });
 
 test('a file that cannot be written whole is named, with code 70 and nothing left', async () => {

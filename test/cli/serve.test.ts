@@ -69,7 +69,14 @@ test('a set that is submitted becomes a video; all commands tell of it', async (
 
   const out = path.join(folder, 'out');
   expect((await command('results', id.slice(0, 12), '--out', out)).exitCode).toBe(0);
-  expect(readdirSync(out).sort()).toEqual(['job.json', 'poster.jpg', 'report.html', 'report.json', 'video.mp4']);
+  expect(readdirSync(out).sort()).toEqual([
+    'job.json',
+    'poster.jpg',
+    'references',
+    'report.html',
+    'report.json',
+    'video.mp4',
+  ]);
   // The same set once more is the same job, which has been done.
   const again = await command('submit', set, '--wait', '--json');
   expect(JSON.parse(again.stdout)).toEqual(job);

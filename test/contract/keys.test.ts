@@ -1,11 +1,13 @@
 import {
   checkpointKey,
+  deliveredName,
   jobId,
   manifestKey,
   modelKey,
   parseResultKey,
   parseUploadKey,
   posterFileName,
+  referenceFileName,
   resultKey,
   uploadKey,
   videoFileName,
@@ -36,6 +38,28 @@ test('keys are parsed back', () => {
   expect(parseUploadKey('sets/acme/ada/front.png')).toEqual({ tenant: 'acme', set: 'ada', file: 'front.png' });
   expect(parseResultKey(`jobs/${ID}/video.mp4`)).toEqual({ jobId: ID, file: 'video.mp4' });
   expect(parseResultKey(checkpointKey(ID, 'a/b'))).toEqual({ jobId: ID, file: 'checkpoint/a/b' });
+});
+
+test('a reference has its number and the name of its image, in a file name that every file system takes', () => {
+  expect(referenceFileName(1, 'front.png')).toBe('references/1-front.png');
+  expect(referenceFileName(2, 'left 45.v2.JPEG')).toBe('references/2-left 45.v2.png');
+  const long = referenceFileName(8, `${'😀'.repeat(62)}.webp`);
+  expect(Buffer.byteLength(long.slice('references/'.length))).toBeLessThanOrEqual(255);
+  expect(long).toMatch(/^references\/8-(😀)+\.png$/u);
+});
+
+test.each([
+  ['video.mp4', 'video.mp4'],
+  ['references/1-front.png', '1-front.png'],
+  ['checkpoint/state.mv2id', null],
+  ['references/a/b.png', null],
+  ['references/', null],
+  ['references/../job.json', null],
+  ['../job.json', null],
+  ['.hidden', null],
+  ['', null],
+])('of the results, %p is given out as %p', (file, name) => {
+  expect(deliveredName(file)).toBe(name);
 });
 
 test.each([

@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { renderReportPage } from '../../evaluation/report-page';
 import { openVideoWriter } from '../../gpu-worker/video';
 import type { Seen } from './open-in-browser';
-import { sampleMedia, sampleOutput, sampleReport } from './sample-report';
+import { sampleMedia, sampleOutput, sampleReference, sampleReport } from './sample-report';
 
 const SIZE = 32;
 const FPS = 8;
@@ -58,9 +58,31 @@ test('everything that the report says stands on the page', () => {
 
 test('a video, its poster and the references are in the page itself', () => {
   const page = render(sampleReport());
-  for (const file of ['video.mp4', 'poster.jpg', 'yaw-060.png', 'yaw+000.png', 'yaw+060.png']) {
+  const fed = ['1-yaw-060.png', '2-yaw+000.png', '3-yaw+060.png'].map((name) => `references/${name}`);
+  for (const file of ['video.mp4', 'poster.jpg', ...fed]) {
     expect(page).toContain(`;base64,${Buffer.from(`bytes of ${file}`).toString('base64')}"`);
   }
+});
+
+test('a reference is shown with its angle and the reason of its choice, and what was left out is named', () => {
+  const references = [
+    sampleReference(1, { choice: 'new_angle', yaw: -55.2, view: 'right_45' }),
+    sampleReference(2, { choice: 'most_frontal', yaw: 0.3 }),
+    sampleReference(3, { choice: 'left_out', yaw: 11, file: 'again.jpg', fed: null }),
+    sampleReference(4, { choice: 'in_order', preparation: 'as_uploaded' }),
+    sampleReference(5, { choice: 'left_out', file: 'back.jpg', fed: null }),
+  ];
+  const page = render(sampleReport({ references }));
+  expect(page).toContain('128 × 128, cut out<br>55° right: a new angle</figcaption>');
+  expect(page).toContain('128 × 128, cut out<br>0°: the most frontal</figcaption>');
+  expect(page).toContain('128 × 128, as uploaded<br>no face found</figcaption>');
+  expect(page).toContain('Left out, because the model takes 3: again.jpg (11° left), back.jpg.');
+  expect(page.match(/<li><figure>/g)).toHaveLength(3);
+});
+
+test('a report from before references were stored has no pictures of them', () => {
+  const references = sampleReport().references.map((reference) => ({ ...reference, fed: null }));
+  expect(render(sampleReport({ references }))).not.toContain('References');
 });
 
 test('bytes are those of the view, not of the buffer behind it', () => {
@@ -169,7 +191,10 @@ async function realPage(folder: string, name: string, report: ReturnType<typeof 
   const jpeg = await sharp({ create: { width: SIZE, height: SIZE, channels: 3, background } })
     .jpeg()
     .toBuffer();
-  const pictures = [...report.outputs.map(({ poster }) => poster), ...report.references.map(({ file }) => file)];
+  const pictures = [
+    ...report.outputs.map(({ poster }) => poster),
+    ...report.references.flatMap(({ fed }) => fed ?? []),
+  ];
   const files = {
     ...Object.fromEntries(report.outputs.map((output) => [output.video, readFileSync(video)])),
     ...Object.fromEntries(pictures.map((file) => [file, jpeg])),

@@ -34,9 +34,9 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
       num_outputs: 1,
     },
     references: [
-      { file: 'yaw-060.png', view: 'right_45', sha256: '2'.repeat(64), width: 128, height: 128 },
-      { file: 'yaw+000.png', view: 'front', sha256: '3'.repeat(64), width: 128, height: 128 },
-      { file: 'yaw+060.png', view: null, sha256: '4'.repeat(64), width: 128, height: 128 },
+      sampleReference(1, { file: 'yaw-060.png', view: 'right_45', yaw: -55.2 }),
+      sampleReference(2, { file: 'yaw+000.png', view: 'front', yaw: 0.3 }),
+      sampleReference(3, { file: 'yaw+060.png', yaw: 66.1 }),
     ],
     outputs: [sampleOutput()],
     timings_seconds: {
@@ -54,6 +54,26 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
     versions: { mv2id: '0.1.0', node: '20.20.2', 'onnxruntime-node': '1.30.0' },
     ...changes,
   });
+}
+
+/** @param number from 1. */
+export function sampleReference(
+  number: number,
+  changes: Partial<Report['references'][number]> = {},
+): Report['references'][number] {
+  const file = changes.file ?? `${number}.png`;
+  return {
+    file,
+    view: null,
+    sha256: `${number + 1}`.repeat(64),
+    width: 128,
+    height: 128,
+    choice: 'all',
+    yaw: null,
+    preparation: 'cut_out',
+    fed: `references/${number}-${file}`,
+    ...changes,
+  };
 }
 
 /** @param index which output, from 0. */
@@ -87,6 +107,6 @@ export function sampleMedia(report: Report, files: Readonly<Record<string, Uint8
   return {
     videos: report.outputs.map(({ video }) => ({ file: video, bytes: bytesOf(video) })),
     posters: report.outputs.map(({ poster }) => ({ file: poster, bytes: bytesOf(poster) })),
-    references: report.references.map(({ file, view }) => ({ file, view, jpeg: bytesOf(file) })),
+    references: report.references.flatMap(({ fed }) => (fed === null ? [] : [{ file: fed, bytes: bytesOf(fed) }])),
   };
 }

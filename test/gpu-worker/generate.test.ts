@@ -61,7 +61,7 @@ function withConditioning(name: string, changes: Record<string, unknown>): strin
 
 test('a reference set becomes a video and a poster', async () => {
   const { result, events, outFolder } = await run();
-  expect(readdirSync(outFolder).sort()).toEqual(['poster.jpg', 'video.mp4']);
+  expect(readdirSync(outFolder).sort()).toEqual(['poster.jpg', 'references', 'video.mp4']);
   const input = new Input({
     formats: ALL_FORMATS,
     source: new BufferSource(readFileSync(path.join(outFolder, 'video.mp4'))),
@@ -88,6 +88,7 @@ test('a reference set becomes a video and a poster', async () => {
   ]);
   expect(events.map((event) => (event.type === 'phase' ? event.phase : event.type))).toEqual([
     'planned',
+    'prepare_references',
     'encode_prompt',
     'encode_references',
     'denoise',
@@ -138,7 +139,13 @@ test('noise from a file takes the place of the seed', async () => {
 
 test('several outputs count the seed up', async () => {
   const { result, outFolder } = await run({}, { num_outputs: 2 });
-  expect(readdirSync(outFolder).sort()).toEqual(['poster-2.jpg', 'poster.jpg', 'video-2.mp4', 'video.mp4']);
+  expect(readdirSync(outFolder).sort()).toEqual([
+    'poster-2.jpg',
+    'poster.jpg',
+    'references',
+    'video-2.mp4',
+    'video.mp4',
+  ]);
   expect(result.latentsSha256).toEqual([await latentsOf({}, { seed: 7 }), await latentsOf({}, { seed: 8 })]);
 });
 
@@ -188,7 +195,7 @@ test('too little memory is told before anything is loaded', async () => {
   const events: string[] = [];
   const hooks = { cancel: new CancelFlag(), onEvent: (event: GenerationEvent) => events.push(event.type) };
   await expect(generate(task, hooks)).rejects.toThrow(OutOfMemoryError);
-  expect(events).toEqual(['planned']);
+  expect(events).toEqual(['planned', 'phase']);
 });
 
 test.each(['encode_prompt', 'denoise', 'decode'])('a stop during %s leaves no finished video', async (phase) => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp, { type Color } from 'sharp';
-import { letterbox, readReferenceImage } from '../../gpu-worker/images';
+import { letterbox as fitted, readReferenceImage, toPlanes } from '../../gpu-worker/images';
 
 const SIZE = { width: 96, height: 64 };
 const RED = { r: 255, g: 0, b: 0 };
@@ -16,6 +16,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 function solid(width: number, height: number, background: Color, channels: 3 | 4 = 3) {
   return sharp({ create: { width, height, channels, background } });
+}
+
+async function letterbox(bytes: Uint8Array, size: typeof SIZE): Promise<Float32Array> {
+  return toPlanes(await fitted(bytes, size));
 }
 
 /** RGB at a pixel, rounded to a tenth. */

@@ -54,6 +54,8 @@ test('a submitted job ends in videos, posters, reports and a job object that tel
     'job.json',
     'poster-2.jpg',
     'poster.jpg',
+    'references/1-front.png',
+    'references/2-side.png',
     'report.html',
     'report.json',
     'video-2.mp4',
@@ -80,6 +82,8 @@ test('a submitted job ends in videos, posters, reports and a job object that tel
     ['poster-2.jpg', 'image/jpeg', null],
     ['report.json', 'application/json', null],
     ['report.html', 'text/html; charset=utf-8', null],
+    ['1-front.png', 'image/png', null],
+    ['2-side.png', 'image/png', null],
   ]);
   const videos = await home.videos(id);
   expect(videos['video.mp4']).not.toBe(videos['video-2.mp4']);
@@ -119,6 +123,7 @@ test('the report says how the video came about', async () => {
   expect(Object.keys(report.timings_seconds)).toEqual([
     'fetch_set',
     'fetch_model',
+    'prepare_references',
     'encode_prompt',
     'encode_references',
     'denoise',
