@@ -1,0 +1,208 @@
+/**
+ * Cutting a person out: how much of every pixel of a photo is the person.
+ *
+ * A network sees the photo in a few hundred pixels; the guided filter takes its edges to those of the photo. Whatever the photo's size,
+ * only the result has it: everything between is computed on a small copy.
+ */
+import { type Coefficients, guidedCoefficients, type Plane } from './guided-filter';
+import { builtInMatting, type MattingModel, type MattingSettings, parseMattingModel } from './matting-settings';
+import { FaceModelError, type OnnxModel, openOnnxModel } from './onnx-model';
+import { personMask, stretched } from './person-mask';
+import { type Pixels, toSharp } from './pixels';
+
+/** One byte a pixel, [height, width]: 0 background, 255 the person. */
+export interface Alpha {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Longer side of the copy on which edges are looked for: enough for strands of hair, and a quarter of a second. */
+const GUIDE_SIDE = 768;
+/** Pixels of the network that its edge may be off: a matting is exact as far as it sees. */
+const REACH = { segmentation: 3, matting: 1 } as const;
+/** Variance of a colour 0..1: steps of 2.5 levels are edges. */
+const EPSILON = 1e-4;
+/** The filter leaves a breath of alpha far from edges. */
+const FILTERED = [0.1, 0.9] as const;
+/** A panorama must not make a network's picture as long. */
+const LONGEST = 4;
+
+export class Matting {
+  private constructor(
+    readonly settings: MattingSettings,
+    private readonly network: OnnxModel,
+  ) {}
+
+  /**
+   * The built-in network, unless a model is given; that is shown a grey picture first, so that what does not fit is told here.
+   * @throws FaceModelError that says which of the settings is wrong, or when the file is not there, another one, or gives no alpha.
+   */
+  static async open({ model, numThreads }: { model?: MattingModel; numThreads?: number } = {}): Promise<Matting> {
+    const settings = model === undefined ? builtInMatting() : parseMattingModel(model);
+    const network = await openOnnxModel(settings.path, { sha256: settings.sha256, numThreads });
+    const matting = new Matting(settings, network);
+    if (model === undefined) return matting;
+    try {
+      if (network.inputNames.length !== 1) {
+        throw new FaceModelError(
+          `matting.path must be a network with one input, got ${settings.path} (${network.inputNames.join(', ')}).`,
+        );
+      }
+      const side = 64;
+      await matting.infer({ data: new Uint8Array(3 * side * side).fill(128), width: side, height: side });
+      return matting;
+    } catch (error) {
+      await matting.release();
+      throw error;
+    }
+  }
+
+  /** @param picture any size; the person in it may be cut off by its border. */
+  async alpha(picture: Pixels): Promise<Alpha> {
+    const { kind } = this.settings;
+    const seen = await this.infer(picture);
+    const mask = kind === 'segmentation' ? personMask(seen.data, seen.width, seen.height) : seen.data;
+
+    const small = await guideOf(picture);
+    const target = enlarged({ ...seen, data: mask }, small.width, small.height);
+    const networkPixel = Math.max(small.width / seen.width, small.height / seen.height);
+    const radius = Math.max(1, Math.round(REACH[kind] * networkPixel));
+    const coefficients = guidedCoefficients(small.guide, target, small.width, small.height, {
+      radius,
+      epsilon: EPSILON,
+    });
+    return applied(coefficients, small, picture);
+  }
+
+  release(): Promise<void> {
+    return this.network.release();
+  }
+
+  /** What the network says, at its own size. */
+  private async infer(picture: Pixels): Promise<{ data: Plane; width: number; height: number }> {
+    const [width, height] = this.inputSize(picture);
+    const bytes = await toSharp(picture).resize({ width, height, fit: 'fill' }).raw().toBuffer();
+    const straight = await this.run(bytes, width, height, false);
+    if (!this.settings.flip) return { data: straight, width, height };
+    const mirrored = await this.run(bytes, width, height, true);
+    const data = straight.map((value, i) => {
+      const column = i % width;
+      return (value + mirrored[i - column + (width - 1 - column)]!) / 2;
+    });
+    return { data, width, height };
+  }
+
+  private async run(bytes: Uint8Array, width: number, height: number, mirrored: boolean): Promise<Plane> {
+    const { layout, order, mean, std, path } = this.settings;
+    const area = width * height;
+    const input = new Float32Array(3 * area);
+    for (let channel = 0; channel < 3; channel++) {
+      const source = order === 'rgb' ? channel : 2 - channel;
+      const [m, s] = [channelValue(mean, channel), channelValue(std, channel)];
+      for (let i = 0; i < area; i++) {
+        const column = i % width;
+        const from = mirrored ? i - column + (width - 1 - column) : i;
+        input[layout === 'nchw' ? channel * area + i : 3 * i + channel] = (bytes[3 * from + source]! - m) / s;
+      }
+    }
+    const dims = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
+    const outputs = await this.network.run({ [this.network.inputNames[0]!]: { dims, data: input } });
+    const name = this.settings.output ?? this.network.outputNames[0]!;
+    const output = outputs[name];
+    if (output === undefined) {
+      const names = this.network.outputNames.join(', ');
+      throw new FaceModelError(`matting.output must be an output of ${path} (${names}), got "${name}".`);
+    }
+    if (output.dims.filter((dim) => dim !== 1).join() !== [height, width].join()) {
+      throw new FaceModelError(
+        `matting.output must have one number a pixel, [${height}, ${width}], got ${name} [${output.dims.join(', ')}].`,
+      );
+    }
+    return output.data;
+  }
+
+  private inputSize({ width, height }: Pixels): readonly [number, number] {
+    const { size } = this.settings;
+    if (!('side' in size)) return size;
+    const scale = size.side / Math.min(width, height);
+    const least = Math.ceil(size.side / size.multiple_of);
+    const fitted = (length: number) => {
+      const times = Math.round(Math.min(length * scale, LONGEST * size.side) / size.multiple_of);
+      return Math.max(least, times) * size.multiple_of;
+    };
+    return [fitted(width), fitted(height)];
+  }
+}
+
+interface Small {
+  readonly guide: readonly [Plane, Plane, Plane];
+  readonly width: number;
+  readonly height: number;
+}
+
+async function guideOf(picture: Pixels): Promise<Small> {
+  const scale = Math.min(1, GUIDE_SIDE / Math.max(picture.width, picture.height));
+  const width = Math.max(1, Math.round(picture.width * scale));
+  const height = Math.max(1, Math.round(picture.height * scale));
+  const bytes = await toSharp(picture).resize({ width, height, fit: 'fill' }).raw().toBuffer();
+  const plane = (channel: number) =>
+    Float32Array.from({ length: width * height }, (_, i) => bytes[3 * i + channel]! / 255);
+  return { guide: [plane(0), plane(1), plane(2)], width, height };
+}
+
+function enlarged(from: { data: Plane; width: number; height: number }, width: number, height: number): Plane {
+  const across = between(from.width, width);
+  const result = new Float32Array(width * height);
+  const down = between(from.height, height);
+  for (let y = 0; y < height; y++) {
+    const [top, bottom, v] = [down.low[y]! * from.width, down.high[y]! * from.width, down.part[y]!];
+    for (let x = 0; x < width; x++) {
+      const [left, right, h] = [across.low[x]!, across.high[x]!, across.part[x]!];
+      const upper = from.data[top + left]! * (1 - h) + from.data[top + right]! * h;
+      const lower = from.data[bottom + left]! * (1 - h) + from.data[bottom + right]! * h;
+      result[y * width + x] = upper * (1 - v) + lower * v;
+    }
+  }
+  return result;
+}
+
+/** Row by row, so that no plane but the result has the picture's size. */
+function applied(coefficients: Coefficients, small: Small, { data, width, height }: Pixels): Alpha {
+  const alpha = new Uint8Array(width * height);
+  const across = between(small.width, width);
+  const down = between(small.height, height);
+  const rows = coefficients.map(() => new Float32Array(small.width)) as [Plane, Plane, Plane, Plane];
+  const [red, green, blue, offset] = rows;
+  for (let y = 0; y < height; y++) {
+    const [top, bottom, v] = [down.low[y]! * small.width, down.high[y]! * small.width, down.part[y]!];
+    for (const [k, plane] of coefficients.entries()) {
+      for (let x = 0; x < small.width; x++) rows[k]![x] = plane[top + x]! * (1 - v) + plane[bottom + x]! * v;
+    }
+    for (let x = 0; x < width; x++) {
+      const [left, right, h] = [across.low[x]!, across.high[x]!, across.part[x]!];
+      const i = y * width + x;
+      const low = red[left]! * data[3 * i]! + green[left]! * data[3 * i + 1]! + blue[left]! * data[3 * i + 2]!;
+      const high = red[right]! * data[3 * i]! + green[right]! * data[3 * i + 1]! + blue[right]! * data[3 * i + 2]!;
+      const value = (low / 255 + offset[left]!) * (1 - h) + (high / 255 + offset[right]!) * h;
+      alpha[i] = Math.round(255 * stretched(value, ...FILTERED));
+    }
+  }
+  return { data: alpha, width, height };
+}
+
+/** For every one of `to` pixels, the two of `from` between whose middles it lies, and the share of the second. */
+function between(from: number, to: number): { low: Int32Array; high: Int32Array; part: Float32Array } {
+  const [low, high, part] = [new Int32Array(to), new Int32Array(to), new Float32Array(to)];
+  for (let i = 0; i < to; i++) {
+    const at = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5));
+    low[i] = Math.floor(at);
+    high[i] = Math.min(from - 1, low[i]! + 1);
+    part[i] = at - low[i]!;
+  }
+  return { low, high, part };
+}
+
+function channelValue(setting: number | readonly [number, number, number], channel: number): number {
+  return typeof setting === 'number' ? setting : setting[channel]!;
+}
