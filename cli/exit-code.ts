@@ -1,6 +1,7 @@
 /** What a process says when it ends badly: one line and a code that scripts can tell apart (sysexits.h). */
 import { StackUnusable } from '../clients/aws/stack-unusable';
 import { JobRejected } from '../contract/rejection';
+import { FaceModelError } from '../faces/onnx-model';
 import { GenerationCanceled } from '../gpu-worker/cancellation';
 import { CredentialsError, ModelError, OutOfMemoryError, ProviderError } from '../gpu-worker/errors';
 import { awsErrorText } from './aws-error';
@@ -45,7 +46,9 @@ export function endingOf(error: unknown): Ending {
   if (error instanceof JobRejected) {
     return { exitCode: EXIT_USAGE, lines: error.details.map(({ message }) => oneLine(message)) };
   }
-  const isUsage = [UsageError, ModelError, ProviderError, CredentialsError].some((kind) => error instanceof kind);
+  const isUsage = [UsageError, ModelError, FaceModelError, ProviderError, CredentialsError].some(
+    (kind) => error instanceof kind,
+  );
   if (isUsage) {
     return { exitCode: EXIT_USAGE, lines: [oneLine((error as Error).message)] };
   }

@@ -1,6 +1,7 @@
 /** The `mv2id` command: arguments in, exit code out. What a command does stands in the file of its name. */
 import { Command, CommanderError, Option } from 'commander';
 import * as limits from '../contract/limits';
+import { type CheckOptions, runCheck } from './check';
 import { DTYPES } from './dtypes';
 import { EXIT_USAGE, endingOf } from './exit-code';
 import { type GenerateOptions, runGenerate } from './generate';
@@ -60,6 +61,16 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
     .addOption(new Option('--dtype <name>', 'what the networks compute in').choices(DTYPES))
     .option('--threads <n>', 'threads of an operator', wholeNumber('--threads', 1, MAX_THREADS))
     .action((setFolder: string, options: GenerateOptions) => runGenerate(setFolder, options, streams));
+  program
+    .command('check')
+    .description('Judge the photos of a set by the faces in them, as the service would. Exit code 0 when it is usable.')
+    .argument('<set folder>', 'with a job.json, or with images alone')
+    .option('--sheet <file>', 'write a contact sheet, a .png or .jpg, with what was found')
+    .option('--faces <file>', 'a faces.json: other models to look with')
+    .option('--json', 'print the check as the job object has it (docs/reference-check.md)')
+    .action(async (setFolder: string, options: CheckOptions) =>
+      setExitCode(await runCheck(setFolder, options, streams)),
+    );
   addModelCommands(program, streams, setExitCode);
   addServiceCommands(program, streams, setExitCode);
   addProfileCommands(program, streams);

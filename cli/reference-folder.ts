@@ -1,16 +1,26 @@
 /** A reference set on this machine, judged by the rules of the service before anything is sent. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { mustBe } from '../contract/field-error';
-import { MANIFEST_FILE_NAME, type Manifest, type ManifestOptions, parseManifest } from '../contract/manifest';
+import {
+  MANIFEST_FILE_NAME,
+  type Manifest,
+  type ManifestOptions,
+  parseManifest,
+  type ReferenceImage,
+} from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
+import type { ImageToCheck } from '../faces/check/read-image';
 import { readImageFile, requireDecodes, requireImageHeader } from '../faces/reference-image';
+
+const IMAGE_NAME = /\.(png|jpe?g|webp)$/i;
 
 export interface ReferenceFolder {
   readonly manifest: Manifest;
   /** Of job.json; the job id derives from them. */
   readonly manifestBytes: Uint8Array;
-  readonly images: readonly { readonly file: string; readonly bytes: Uint8Array }[];
+  /** In the order of the manifest's, every one of them decodes. */
+  readonly images: readonly ImageToCheck[];
 }
 
 /**
@@ -24,15 +34,33 @@ export async function readReferenceFolder(
   const own = await readManifestFile(folder);
   const manifestBytes = webhook === undefined ? own : withWebhook(own, webhook);
   const manifest = parseManifest(manifestBytes, options);
-  const images = [];
-  for (const [i, image] of manifest.reference_set.images.entries()) {
+  return { manifest, manifestBytes, images: await readImages(folder, manifest.reference_set.images) };
+}
+
+/**
+ * The images of a folder that has no job.json yet, in the order of their names. Null where there is a job.json, or no folder.
+ * @throws JobRejected of an image that the service would not take.
+ */
+export async function readLooseImages(folder: string): Promise<readonly ImageToCheck[] | null> {
+  const names = await readdir(folder).catch(() => [MANIFEST_FILE_NAME]);
+  if (names.includes(MANIFEST_FILE_NAME)) return null;
+  const files = names.filter((name) => IMAGE_NAME.test(name) && !name.startsWith('.')).sort();
+  return readImages(
+    folder,
+    files.map((file) => ({ file })),
+  );
+}
+
+async function readImages(folder: string, images: readonly ReferenceImage[]): Promise<ImageToCheck[]> {
+  const read: ImageToCheck[] = [];
+  for (const [i, image] of images.entries()) {
     const field = `reference_set.images[${i}]`;
     const bytes = await readImageFile(folder, image, field);
     await requireImageHeader(bytes, image, field);
     await requireDecodes(bytes, image, field);
-    images.push({ file: image.file, bytes });
+    read.push({ image, bytes });
   }
-  return { manifest, manifestBytes, images };
+  return read;
 }
 
 /** The bytes of a set's job.json. @throws JobRejected when there are none to read. */

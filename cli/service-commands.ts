@@ -64,6 +64,7 @@ export function addServiceCommands(program: Command, streams: Streams, setExitCo
     .option('--tenant <name>', 'whose job it is (default: local, on this machine)')
     .option('--set <name>', 'name of the set (default: of the folder)')
     .option('--webhook <url>', 'in place of the webhook in job.json')
+    .option('--no-check', 'do not look at the faces before uploading: the service does all the same')
     .option('--wait', 'show progress until the job has ended; exit code 0, 64 (input at fault) or 70')
     .option('--json', 'print {"id"}, or the job object with --wait')
     .action(async (folder: string, _options: unknown, command: Command) =>

@@ -2,6 +2,6 @@
 import type { ProgressOutput } from './progress';
 
 export interface Streams {
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: ProgressOutput;
   readonly stderr: ProgressOutput;
 }

@@ -5,6 +5,7 @@ import type { JobRecord } from '../contract/job-record';
 import { manifestKey, uploadKey } from '../contract/keys';
 import { REJECTION_CODES } from '../contract/rejection';
 import { EXIT_INTERRUPTED, EXIT_SOFTWARE, EXIT_USAGE, UsageError } from './exit-code';
+import { requireUsableFaces } from './face-check';
 import { jobLines } from './job-text';
 import { writeJson } from './json-line';
 import type { ProfileOptions } from './profile';
@@ -23,6 +24,8 @@ export interface SubmitOptions extends ProfileOptions {
   readonly webhook?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
+  /** Given as false by --no-check. */
+  readonly check?: boolean;
 }
 
 /** AWS bills every look; a folder does not. */
@@ -41,6 +44,8 @@ export async function runSubmit(folder: string, options: SubmitOptions, streams:
     const tenant = options.tenant ?? requireTenant(isLocal);
     const set = options.set ?? setNameOf(folder);
     const folderContent = await readReferenceFolder(folder, { isLocal, webhook: options.webhook });
+    const warnings = options.check === false ? [] : await requireUsableFaces(folderContent);
+    for (const { message } of warnings) streams.stderr.write(`Warning: ${message}\n`);
     const uploaded = await uploadSet(service.ports, tenant, set, folderContent);
     // Asked once: a job that is canceled while somebody waits for it is that job still.
     const { id } = await standingJob(service.ports, uploaded);
@@ -62,7 +67,7 @@ export async function uploadSet(
   { images, manifestBytes }: ReferenceFolder,
 ): Promise<UploadedManifest> {
   await Promise.all(
-    images.map(({ file, bytes }) => {
+    images.map(({ image: { file }, bytes }) => {
       const contentType = CONTENT_TYPES[file.slice(file.lastIndexOf('.') + 1).toLowerCase()];
       return buckets.uploads.put(uploadKey(tenant, set, file), bytes, { contentType });
     }),

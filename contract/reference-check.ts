@@ -106,3 +106,11 @@ export function yawText(yaw: number): string {
   const degrees = Math.round(Math.abs(yaw));
   return degrees === 0 ? '0°' : `${degrees}° ${yaw > 0 ? 'left' : 'right'}`;
 }
+
+export type CheckVerdict = 'ok' | Finding['severity'];
+
+/** The worst of some findings: of one picture's, or of all. */
+export function verdictOf(findings: readonly Finding[]): CheckVerdict {
+  if (findings.some(({ severity }) => severity === 'error')) return 'error';
+  return findings.length > 0 ? 'warning' : 'ok';
+}
