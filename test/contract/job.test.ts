@@ -17,6 +17,11 @@ test('a job object with a key missing or one too many is refused', () => {
   expect(JobSchema.safeParse(withoutError).success).toBe(false);
 });
 
+test('a job object of before reference_check is read as one whose photos were not looked at', () => {
+  const { reference_check: _check, ...earlier } = fixture('job-v1-succeeded.json') as Record<string, unknown>;
+  expect(JobSchema.parse(earlier).reference_check).toBeNull();
+});
+
 test('a job object of before data_removed_at is read as one whose results are there', () => {
   const { data_removed_at: _removed, ...earlier } = fixture('job-v1-succeeded.json') as Record<string, unknown>;
   expect(JobSchema.parse(earlier).data_removed_at).toBeNull();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import type { JobState } from '../../contract/job';
@@ -9,6 +9,7 @@ import { JOB_FILE_NAME, jobId, resultKey, uploadKey } from '../../contract/keys'
 import { RetryLater } from '../../lambdas/stage';
 import { validate } from '../../lambdas/validate';
 import { batchJob } from '../clients/batch-job';
+import { ada, photo } from '../faces/photos';
 import { manifest } from '../reference-set';
 import {
   drainJobs,
@@ -349,6 +350,96 @@ describe('a set that is wrong', () => {
       details: [{ path: 'webhook' }],
     });
     expect(await drainWebhooks(context)).toEqual([]);
+  });
+});
+
+describe('the faces of a set', () => {
+  const uploadPhotos = async (files: readonly string[]) => {
+    for (const file of files) {
+      await context.ports.buckets.uploads.put(
+        uploadKey(PLACE.tenant, PLACE.set, path.basename(file)),
+        readFileSync(file),
+      );
+    }
+  };
+  const asked = (files: readonly string[], accept?: readonly string[]) => ({
+    ...manifest(),
+    reference_set: {
+      ...manifest().reference_set,
+      images: files.map((file) => ({ file: path.basename(file) })),
+      accept,
+    },
+  });
+  const judged = async (files: readonly string[], accept?: readonly string[]) => {
+    await uploadPhotos(files);
+    await uploadManifest(context, asked(files, accept));
+    await created();
+    return (await onlyJob()).job;
+  };
+
+  test('are told with the job that is taken: angles, and what could be better', async () => {
+    const job = await judged([ada(0), ada(60)]);
+    expect(job.status).toBe('queued');
+    expect(job.error).toBeNull();
+    expect(job.reference_check!.images.map(({ file, faces }) => [file, faces])).toEqual([
+      ['yaw+000.png', 1],
+      ['yaw+060.png', 1],
+    ]);
+    expect(job.reference_check!.findings).toContainEqual(
+      expect.objectContaining({ code: 'one_sided', severity: 'warning', file: null }),
+    );
+  });
+
+  test('of two people reject the set; the webhook says who and why', async () => {
+    const files = [ada(-60), ada(0), photo('obama')];
+    await uploadPhotos(files);
+    await uploadManifest(context, { ...asked(files), webhook: 'https://example.com/hook' });
+    await created();
+    const { job } = await onlyJob();
+    expect(job).toMatchObject({
+      status: 'rejected',
+      error: { code: 'invalid_reference_set', retryable: false, details: [{ path: 'reference_set.images[2].file' }] },
+    });
+    expect(job.error!.message).toMatch(
+      /^reference_set\.images\[2\]\.file must be of the same person as the other views .* got obama\.jpg \(0\.\d\d\)\./,
+    );
+    expect(job.reference_check!.images).toHaveLength(3);
+    const [event] = (await onlyJob()).pending_events.concat();
+    const sent = event?.job ?? job;
+    expect(sent.reference_check!.findings[0]).toMatchObject({ code: 'different_person', file: 'obama.jpg' });
+  });
+
+  test("are the uploader's to accept", async () => {
+    const job = await judged([ada(0), photo('obama')], ['different_person']);
+    expect(job.status).toBe('queued');
+    expect(job.reference_check!.findings).toContainEqual(
+      expect.objectContaining({ code: 'different_person', severity: 'warning', accepted: true }),
+    );
+  });
+
+  test('are asked for: a picture without one is rejected', async () => {
+    await uploadImages(context);
+    const { accept: _, ...reference_set } = manifest().reference_set;
+    await uploadManifest(context, { ...manifest(), reference_set });
+    await created();
+    const { job } = await onlyJob();
+    expect(job.status).toBe('rejected');
+    expect(job.error!.details.map(({ message }) => message)).toEqual([
+      'reference_set.images[0].file must be a photo of one face, got front.png (no face). If it is right all the same, add "no_face" to reference_set.accept.',
+      'reference_set.images[1].file must be a photo of one face, got side.png (no face). If it is right all the same, add "no_face" to reference_set.accept.',
+    ]);
+  });
+
+  test('are not looked at where an image is broken', async () => {
+    await uploadPhotos([ada(0)]);
+    await context.ports.buckets.uploads.put(uploadKey(PLACE.tenant, PLACE.set, 'b.png'), Buffer.from('no image'));
+    await uploadManifest(context, asked([ada(0), 'b.png']));
+    await created();
+    expect((await onlyJob()).job).toMatchObject({
+      status: 'rejected',
+      error: { code: 'invalid_image' },
+      reference_check: null,
+    });
   });
 });
 
