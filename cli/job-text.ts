@@ -2,6 +2,7 @@
 import type { Consent } from '../contract/consent';
 import type { Job } from '../contract/job';
 import { parseResultKey } from '../contract/keys';
+import { type ReferenceCheck, yawText } from '../contract/reference-check';
 import { byteText } from '../gpu-worker/memory';
 import { seconds } from './progress';
 
@@ -14,6 +15,8 @@ export function jobLines(job: Job, consent: Consent | null = null): string[] {
     ['consent', consent && `${consent.reference}, recorded ${timeText(consent.recorded_at)}`],
     ['prompt', job.input?.prompt.replaceAll(/\s+/g, ' ') ?? null],
     ['settings', settingsText(job)],
+    ['photos', job.reference_check && photosText(job.reference_check)],
+    ...warningsOf(job).map((text): [string, string] => ['warning', text]),
     ['progress', job.status === 'processing' ? progressText(job) : null],
     ['created', timeText(job.created_at)],
     ['took', tookText(job)],
@@ -39,6 +42,18 @@ export function progressText({ progress }: Job): string {
 /** "2026-11-23 20:33:07 UTC" */
 export function timeText(iso: string): string {
   return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** "3 photos: 57° right, 0°, 66° left" */
+function photosText({ images }: ReferenceCheck): string {
+  const angles = images.map(({ yaw }) => (yaw === null ? 'no face' : yawText(yaw)));
+  return `${images.length} ${images.length === 1 ? 'photo' : 'photos'}: ${angles.join(', ')}`;
+}
+
+/** What is an error stands in the job's own error. */
+function warningsOf({ reference_check }: Job): string[] {
+  const warnings = reference_check?.findings.filter(({ severity }) => severity === 'warning') ?? [];
+  return warnings.map(({ message, accepted }) => (accepted ? `${message} (accepted)` : message));
 }
 
 function settingsText({ input }: Job): string | null {

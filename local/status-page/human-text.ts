@@ -49,6 +49,12 @@ export function sentenceCase(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** "input.seed must be ..." where the field is known: "Must be ...". */
+export function withoutPath(path: string, message: string): string {
+  const rest = message.startsWith(`${path} `) ? message.slice(path.length + 1) : message;
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+
 function pair(whole: number, large: number, largeUnit: string, small: number, smallUnit: string): string {
   const rest = Math.floor((whole % large) / small);
   const first = `${Math.floor(whole / large)} ${largeUnit}`;

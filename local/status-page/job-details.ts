@@ -3,6 +3,7 @@ import type { Delivery } from '../../contract/delivery';
 import { isTerminal, type JobId, type JobOutput } from '../../contract/job';
 import type { JobRecord } from '../../contract/job-record';
 import { JOB_FILE_NAME, REPORT_HTML_FILE_NAME, REPORT_JSON_FILE_NAME, resultKey, uploadKey } from '../../contract/keys';
+import { type CheckedImage, type CheckVerdict, verdictOf } from '../../contract/reference-check';
 import { fileLink } from './file-links';
 import type { PageContext } from './page-context';
 
@@ -13,6 +14,10 @@ export interface ReferencePhoto {
   readonly url: string | null;
   /** It has another size than when the set was validated. */
   readonly isReplaced: boolean;
+  /** What was measured in it; null where nobody has looked. */
+  readonly checked: CheckedImage | null;
+  /** The worst of what was found in it. */
+  readonly verdict: CheckVerdict;
 }
 
 export interface ResultFile {
@@ -48,6 +53,7 @@ export async function readJobDetails(context: PageContext, id: JobId): Promise<J
 
 function readReferences(context: PageContext, { job, manifest, images }: JobRecord): Promise<ReferencePhoto[]> {
   const references = manifest?.reference_set.images ?? [];
+  const check = job.reference_check;
   return Promise.all(
     references.map(async ({ file, view = null }) => {
       const key = uploadKey(job.tenant, job.set, file);
@@ -58,6 +64,8 @@ function readReferences(context: PageContext, { job, manifest, images }: JobReco
         view,
         url: info && fileLink(context, 'uploads', key),
         isReplaced: info !== null && validated !== undefined && validated.size !== info.size,
+        checked: check?.images.find((image) => image.file === file) ?? null,
+        verdict: verdictOf(check?.findings.filter((finding) => finding.file === file) ?? []),
       };
     }),
   );

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { fieldError } from '../../contract/field-error';
 import { MAX_IMAGE_BYTES } from '../../contract/limits';
 import { parseManifest } from '../../contract/manifest';
+import { ERROR_CODES } from '../../contract/reference-check';
 import { JobRejected } from '../../contract/rejection';
 import { sizeText } from './human-text';
 
@@ -21,7 +22,10 @@ export const FIELDS = {
   model: 'text',
   webhook: 'optional',
 } as const;
-export type FieldPath = keyof typeof FIELDS;
+/** One box for each: `reference_set.accept.no_face`. */
+const ACCEPT_FIELDS = ERROR_CODES.map((code) => `reference_set.accept.${code}` as const);
+
+export type FieldPath = keyof typeof FIELDS | (typeof ACCEPT_FIELDS)[number];
 
 export const SubmissionSchema = z.strictObject({
   tenant: z.string(),
@@ -30,7 +34,7 @@ export const SubmissionSchema = z.strictObject({
   /** A job.json that came with the photos; what the form has no field for stays as it is there. */
   base: z.record(z.string(), z.unknown()).nullable(),
   fields: z.partialRecord(
-    z.enum(Object.keys(FIELDS) as [FieldPath, ...FieldPath[]]),
+    z.enum([...Object.keys(FIELDS), ...ACCEPT_FIELDS] as [FieldPath, ...FieldPath[]]),
     z.union([z.string(), z.boolean()]),
   ),
   images: z.array(z.strictObject({ file: z.string(), view: z.string(), size: z.number().nonnegative() })),
@@ -80,6 +84,7 @@ function manifestOf({ base, fields, images }: Submission): JsonObject {
     const value = fields[path as FieldPath] ?? '';
     setAt(manifest, path.split('.'), kind === 'text' || kind === 'flag' ? value : optionalValue(kind, String(value)));
   }
+  setAccepted(manifest, fields);
   const known = imagesOf(base);
   const listed = images.map(({ file, view }) => {
     const { view: _, ...rest } = known.find((image) => image.file === file) ?? {};
@@ -87,6 +92,13 @@ function manifestOf({ base, fields, images }: Submission): JsonObject {
   });
   setAt(manifest, ['reference_set', 'images'], listed);
   return manifest;
+}
+
+/** The boxes say all of it; whoever sends none of them leaves what stands in the job.json. */
+function setAccepted(manifest: JsonObject, fields: Submission['fields']): void {
+  if (!ACCEPT_FIELDS.some((field) => field in fields)) return;
+  const accepted = ERROR_CODES.filter((code) => fields[`reference_set.accept.${code}`] === true);
+  setAt(manifest, ['reference_set', 'accept'], accepted.length > 0 ? accepted : undefined);
 }
 
 /** Undefined for what is not to stand in job.json. A text that is no number stays one: the error then quotes it. */

@@ -190,7 +190,10 @@
       return ['job.json is left out: it is no object.'];
     base = value;
     for (const field of fields()) {
-      const given = field.name.split('.').reduce((inner, key) => inner?.[key], base);
+      // A list of words is a box for each of them.
+      const given = field.name
+        .split('.')
+        .reduce((inner, key) => (Array.isArray(inner) ? inner.includes(key) : inner?.[key]), base);
       if (given === undefined) continue;
       if (field.type === 'checkbox') field.checked = given === true;
       else setValue(field, typeof given === 'string' ? given : JSON.stringify(given));

@@ -1,8 +1,10 @@
 /** The first thing on a job's page: its video, how far it is, or why there is none. */
 import { html } from 'hono/html';
 import type { Job } from '../../../contract/job';
+import type { JobRecord } from '../../../contract/job-record';
 import { durationText } from '../human-text';
 import type { JobDetails } from '../job-details';
+import { acceptance } from './acceptance';
 import { jobName } from './job-name';
 import type { Html } from './layout';
 import { etaText, progressBar, progressText } from './progress';
@@ -16,7 +18,7 @@ export function outcome(details: JobDetails): Html {
     case 'failed':
     case 'timed_out':
     case 'rejected':
-      return failure(job);
+      return failure(record);
     case 'canceled':
       return html`<section class="card outcome" aria-labelledby="outcome-title"><h2 id="outcome-title">Canceled</h2>
 <p>Stopped at ${Math.round(job.progress.percent)} %. The photos are still there: upload the set again to run it.</p></section>`;
@@ -63,7 +65,8 @@ const FAILURE_TITLES: Partial<Record<Job['status'], string>> = {
   rejected: 'The upload was not accepted',
 };
 
-function failure({ status, error }: Job): Html {
+function failure(record: JobRecord): Html {
+  const { status, error } = record.job;
   return html`<section class="card outcome failure" aria-labelledby="outcome-title"><h2 id="outcome-title">${FAILURE_TITLES[status]}</h2>
 ${
   error
@@ -76,7 +79,7 @@ ${
       }<p class="sub">Error code <code>${error.code}</code></p>`
     : html`<p>No reason was given.</p>`
 }
-<p>${advice(status, error?.retryable ?? false)}</p></section>`;
+${error?.code === 'invalid_reference_set' ? acceptance(record) : html`<p>${advice(status, error?.retryable ?? false)}</p>`}</section>`;
 }
 
 function advice(status: Job['status'], isRetryable: boolean): Html {

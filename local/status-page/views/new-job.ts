@@ -10,9 +10,11 @@ import {
   MIN_STEPS,
 } from '../../../contract/limits';
 import { VIEWS } from '../../../contract/manifest';
+import type { AcceptableCode } from '../../../contract/reference-check';
 import type { AvailableModel } from '../available-models';
 import { sentenceCase } from '../human-text';
 import type { PageContext } from '../page-context';
+import { acceptFields } from './acceptance';
 import { errorSlot, inputField, labelledField } from './field';
 import { type Html, layout } from './layout';
 
@@ -20,7 +22,12 @@ const MEBIBYTE = 2 ** 20;
 const DEFAULT_TENANT = 'local';
 const IMAGE_TYPES = 'image/png,image/jpeg,image/webp,.png,.jpg,.jpeg,.webp';
 
-export function newJobPage({ csrfToken }: PageContext, models: readonly AvailableModel[]): Html {
+/** @param accepted findings about the photos that are ticked as known from the beginning. */
+export function newJobPage(
+  { csrfToken }: PageContext,
+  models: readonly AvailableModel[],
+  accepted: readonly AcceptableCode[],
+): Html {
   return layout({
     title: 'New video',
     current: 'new',
@@ -31,7 +38,7 @@ export function newJobPage({ csrfToken }: PageContext, models: readonly Availabl
 <div id="error-summary" class="error-summary" role="alert" tabindex="-1" hidden></div>
 ${photos()}
 ${person()}
-${video(models)}
+${video(models, accepted)}
 <div class="form-end"><button class="button primary large" id="submit">Upload and start</button><p id="upload-status" class="sub" role="status"></p><progress id="upload-progress" aria-label="Upload" max="1" value="0" hidden></progress></div>
 </form>
 ${photoTemplate()}`,
@@ -63,7 +70,7 @@ ${inputField({ name: 'reference_set.consent.reference', label: 'Consent referenc
 <div class="field check-field"><label class="check"><input type="checkbox" id="reference_set.consent.confirmed" name="reference_set.consent.confirmed" aria-required="true" aria-describedby="error:reference_set.consent.confirmed"><span>The subject agreed to this use of the photos.</span></label>${errorSlot('reference_set.consent.confirmed')}</div></section>`;
 }
 
-function video(models: readonly AvailableModel[]): Html {
+function video(models: readonly AvailableModel[], accepted: readonly AcceptableCode[]): Html {
   return html`<section class="card" aria-labelledby="video-title"><h2 id="video-title">Video</h2>
 ${labelledField(
   {
@@ -75,13 +82,14 @@ ${labelledField(
   (attributes) => html`<textarea ${attributes} rows="3" maxlength="${MAX_PROMPT_LENGTH}"></textarea>`,
 )}
 ${modelField(models)}
-<details id="more-settings"><summary>More settings</summary>
+<details id="more-settings" ${accepted.length > 0 && html`open`}><summary>More settings</summary>
 ${inputField({ name: 'input.negative_prompt', label: 'Not wanted', hint: 'What the video should not show.', maxLength: MAX_PROMPT_LENGTH })}
 <div class="field-row">${inputField({ name: 'input.seed', label: 'Seed', hint: 'Empty: derived from the job.', inputMode: 'numeric' })}
 ${inputField({ name: 'input.steps', label: 'Steps', hint: `${MIN_STEPS} to ${MAX_STEPS}. Empty: the model decides.`, inputMode: 'numeric' })}</div>
 ${inputField({ name: 'webhook', label: 'Webhook', hint: 'An https address that is told what becomes of the job; on this machine also http.', inputMode: 'url' })}
 <div class="field-row">${inputField({ name: 'tenant', label: 'Tenant', hint: 'Whose job this is: tenants take turns.', value: DEFAULT_TENANT })}
 ${inputField({ name: 'set', label: 'Set', hint: 'Folder of the photos. Empty: a new one.' })}</div>
+${acceptFields(accepted)}
 </details></section>`;
 }
 
