@@ -115,9 +115,14 @@ export function emitTfjs(g: Graph, model: TfjsModel, size: number, outputs: Read
   /** A weight with its values in another order; `place(index in the new shape)` is the place in the old one. */
   const constant = (name: string, shape: readonly number[], place: (index: readonly number[]) => number): Value => {
     const { dtype, values } = weightOf(name);
-    const ordered = Array.from({ length: values.length }, (_, flat) => values[place(unravel(flat, shape))]!);
     const existing = g.find(`${name}:float32`);
     if (existing !== undefined) return existing;
+    const index = shape.map(() => 0);
+    const ordered = values.map(() => {
+      const value = values[place(index)]!;
+      advance(index, shape);
+      return value;
+    });
     const stored = g.constant(name, dtype, shape, ordered);
     return dtype === 'float32' ? stored : Cast(g, stored, 'float32');
   };
@@ -226,13 +231,13 @@ const text = (node: Node, name: string) => decode(node.attr?.[name]?.s ?? '');
 /** Rows and columns of an attribute that has an entry for each of [N, H, W, C]. */
 const spatial = (node: Node, name: string) => (node.attr?.[name]?.list?.i ?? []).slice(1, 3).map(Number);
 
-function unravel(flat: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
+/** Moves an index on to the next place of an array, in place: a model has millions. */
+function advance(index: number[], shape: readonly number[]): void {
   for (let axis = shape.length - 1; axis >= 0; axis--) {
-    index.unshift(flat % shape[axis]!);
-    flat = Math.floor(flat / shape[axis]!);
+    index[axis]! += 1;
+    if (index[axis]! < shape[axis]!) return;
+    index[axis] = 0;
   }
-  return index;
 }
 
 /** IEEE 754 half precision. */
