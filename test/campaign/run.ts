@@ -68,12 +68,13 @@ export async function campaignRun(
   isCalm = false,
 ): Promise<{ figures: RunFigures; videos: ExpectedVideos }> {
   const startedAt = performance.now();
-  const random = seeded(seed);
+  // How often the receiver and the queues ask depends on the machine: with streams of their own they change no other decision.
+  const [random, receiverRandom, queueRandom] = [seeded(3 * seed), seeded(3 * seed + 1), seeded(3 * seed + 2)];
   const home = mkdtempSync(path.join(tmpdir(), 'mv2id-campaign-'));
   cpSync(materials.model, path.join(home, 'buckets', 'models', 'random'), { recursive: true });
   mkdirSync(path.join(home, 'buckets', 'uploads'), { recursive: true });
   const ports = await openPorts({ type: 'local', home });
-  const receiver = await startFlappingReceiver(() => ports.secrets.live(), random, isCalm ? 0 : 0.3);
+  const receiver = await startFlappingReceiver(() => ports.secrets.live(), receiverRandom, isCalm ? 0 : 0.3);
   const figures: RunFigures = {
     ...{ jobs: 0, rejected: 0, servesKilled: 0, workersKilled: 0, duplicated: 0, delayed: 0, refused: 0, repeated: 0 },
     ...{ resumed: 0, attempts: 0, seconds: 0, faults: [] },
@@ -81,7 +82,7 @@ export async function campaignRun(
   let serve: Serve | null = null;
   try {
     serve = await Serve.start(home);
-    const chaos = isCalm ? null : startQueueChaos(ports, random);
+    const chaos = isCalm ? null : startQueueChaos(ports, queueRandom);
     const submitted = await upload(ports, random, materials, receiver, isCalm);
     figures.jobs = submitted.size;
     if (!isCalm) serve = await strike(home, serve, random, figures);
