@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { JobIdSchema, JobSchema } from './job';
 import { PREPARATIONS, VIEWS } from './manifest';
 import { DIGITAL_SOURCE_TYPE } from './provenance';
+import { ReportFacesSchema } from './report-faces';
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Seconds = z.number().nonnegative();
@@ -79,6 +80,8 @@ export const ReportSchema = z.strictObject({
       ),
     }),
   ),
+  /** Null where it could not be measured, and in reports from before it was. */
+  faces: ReportFacesSchema.nullable().default(null),
   /** Of the attempt that finished, by phase: encode_prompt, encode_references, denoise, decode, fetch_model... */
   timings_seconds: z.record(z.string(), Seconds),
   attempts: z.int().positive(),

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Report } from '../contract/report';
+import { facesSection } from './report/faces';
 import { heading } from './report/heading';
 import { Html, html } from './report/html';
 import type { ReportMedia } from './report/media';
@@ -54,6 +55,7 @@ ${outputsSection(report, media)}
 ${referencesSection(report, media)}
 </div>
 <div class="sheet">
+${facesSection(report, media)}
 ${settingsSection(report)}
 ${timingsSection(report)}
 ${stepsSection(report)}

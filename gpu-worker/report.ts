@@ -13,6 +13,7 @@ import { renderReportPage } from '../evaluation/report-page';
 import packageJson from '../package.json';
 import { sha256OfFile } from './file-hash';
 import type { GenerationRequest, GenerationResult } from './generate';
+import type { MeasuredFaces } from './measure-faces';
 import type { CachedModel } from './model-cache';
 import { peakMemoryBytes } from './peak-memory';
 
@@ -24,6 +25,8 @@ export interface Reported {
   readonly result: GenerationResult;
   /** What was recorded of it when the job was taken. */
   readonly consent: Consent | null;
+  /** Null where they could not be measured. */
+  readonly measured: MeasuredFaces | null;
   /** By phase. */
   readonly timingsSeconds: Readonly<Record<string, number>>;
   /** From 1. */
@@ -36,7 +39,7 @@ const LIBRARIES = ['onnxruntime-node', 'sharp', '@napi-rs/webcodecs', 'mediabunn
 const REFERENCE_QUALITY = 85;
 
 export async function describeGeneration(reported: Reported): Promise<Report> {
-  const { jobId, manifest, model, request, result, consent, timingsSeconds, attempts, createdAt } = reported;
+  const { jobId, manifest, model, request, result, consent, measured, timingsSeconds, attempts, createdAt } = reported;
   return ReportSchema.parse({
     schema_version: 1,
     job_id: jobId,
@@ -54,6 +57,7 @@ export async function describeGeneration(reported: Reported): Promise<Report> {
     input: result.plan.input,
     references: await describeReferences(reported),
     outputs: await describeOutputs(reported),
+    faces: measured?.faces ?? null,
     timings_seconds: timingsSeconds,
     attempts,
     resumed_from_step: result.resumedFromStep,
@@ -65,7 +69,7 @@ export async function describeGeneration(reported: Reported): Promise<Report> {
 }
 
 /** report.html, with everything it shows inside. */
-export async function renderReport(report: Report, { request }: Reported): Promise<string> {
+export async function renderReport(report: Report, { request, measured }: Reported): Promise<string> {
   const outputFile = async (file: string) => ({ file, bytes: await readFile(path.join(request.outFolder, file)) });
   const fedPictures = report.references.flatMap(({ fed }) => (fed === null ? [] : [fed]));
   return renderReportPage(report, {
@@ -74,6 +78,7 @@ export async function renderReport(report: Report, { request }: Reported): Promi
     references: await Promise.all(
       fedPictures.map(async (file) => ({ file, bytes: await asJpeg(path.join(request.outFolder, file)) })),
     ),
+    extremes: measured?.extremes ?? [],
   });
 }
 

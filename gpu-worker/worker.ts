@@ -6,7 +6,7 @@
  *   3 fetch the model         into the cache that this machine's workers share
  *   4 find the checkpoint     of an attempt that was stopped
  *   5 generate                progress and checkpoints meanwhile
- *   6 report
+ *   6 report                  what the videos' faces are like, and how all came about
  *   7 deliver                 the files, then the job's success, which publishes job.json
  *   8 tidy up
  *
@@ -17,7 +17,7 @@ import path from 'node:path';
 import { ForbiddenMove, type JobLedger } from '../clients/job-ledger';
 import type { Ports } from '../clients/ports';
 import { isTerminal, type JobId, type JobProgress } from '../contract/job';
-import { REPORT_HTML_FILE_NAME, REPORT_JSON_FILE_NAME } from '../contract/keys';
+import { REPORT_HTML_FILE_NAME, REPORT_JSON_FILE_NAME, videoFileName } from '../contract/keys';
 import { DEFAULT_EXECUTION_TIMEOUT_SECONDS } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
 import { WORKER_DONE, type WORKER_INTERNAL, type WORKER_REJECTED, WORKER_RETRY } from '../contract/worker-exit';
@@ -30,6 +30,7 @@ import type { GenerationRequest, GenerationResult } from './generate';
 import { type Generation, startGeneration } from './generation';
 import { DTYPE_OF_PROVIDER, seedOf } from './job-defaults';
 import type { WorkerLog } from './log';
+import { type MeasuredFaces, measureFaces } from './measure-faces';
 import { type CachedModel, fetchModel } from './model-cache';
 import type { Plan } from './plan';
 import { ProgressWriter } from './progress-writer';
@@ -170,6 +171,7 @@ class JobRun {
     const result = await this.generate(attempt, { ...request, checkpoint });
 
     // 6 Report
+    const measured = await this.measureFaces(manifest, request, result);
     await this.writeReports({
       jobId,
       manifest,
@@ -177,6 +179,7 @@ class JobRun {
       request,
       result,
       consent: await ports.consents.get(jobId),
+      measured,
       timingsSeconds: this.watch.seconds(),
       attempts: attempt.number,
       createdAt: this.now(),
@@ -354,6 +357,25 @@ class JobRun {
     if (!generation || !checkpoints) return;
     const snapshot = generation.snapshot();
     if (await checkpoints.save(snapshot)) this.options.log('A checkpoint is written', { steps: stepsDone(snapshot) });
+  }
+
+  /** A video whose faces cannot be measured is as good as any. */
+  private async measureFaces(
+    manifest: Manifest,
+    { setFolder, outFolder }: GenerationRequest,
+    { latentsSha256 }: GenerationResult,
+  ): Promise<MeasuredFaces | null> {
+    const videos = latentsSha256.map((_, i) => path.join(outFolder, videoFileName(i)));
+    const requireRunning = () => this.requireRunning();
+    try {
+      return await this.watch.time('measure_faces', () =>
+        measureFaces({ manifest, setFolder, videos, requireRunning }),
+      );
+    } catch (error) {
+      if (isSuperseded(error)) throw error;
+      this.options.log('Notice', { message: `The faces are not measured: ${(error as Error).message}` });
+      return null;
+    }
   }
 
   private async writeReports(reported: Reported): Promise<void> {

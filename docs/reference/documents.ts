@@ -63,7 +63,12 @@ export function documents(): Document[] {
       schemaFile: 'docs/contract/report.schema.json',
       id: 'urn:mv2id:report:1',
       isInput: false,
-      descriptions: fieldComments('contract/report.ts', 'ReportSchema'),
+      descriptions: new Map([
+        ...fieldComments('contract/report.ts', 'ReportSchema'),
+        ...[...fieldComments('contract/report-faces.ts', 'ReportFacesSchema')].map(
+          ([field, text]): [string, string] => [`faces.${field}`, text],
+        ),
+      ]),
     },
   ];
 }

@@ -1,13 +1,28 @@
-/** One quantity over the steps as inline SVG; several outputs are several lines. */
+/** One quantity over the steps, or over the time, as inline SVG; several outputs are several lines. */
 import { type Html, html } from './html';
 
 export interface LineChart {
   /** Unique in the page. */
   readonly id: string;
   readonly title: string;
-  /** One line each, of (step, value). */
-  readonly lines: readonly { readonly name: string; readonly points: readonly (readonly [x: number, y: number])[] }[];
+  /** One line each, of (step or seconds, value); it breaks where there is no value. */
+  readonly lines: readonly {
+    readonly name: string;
+    readonly points: readonly (readonly [x: number, y: number | null])[];
+  }[];
   valueText(value: number): string;
+  /** Steps unless given. */
+  readonly x?: {
+    /** Under the middle of the axis. */
+    readonly axis: string;
+    tickText(x: number): string;
+    inWords(x: number): string;
+    spanInWords(first: number, last: number): string;
+  };
+  /** Values that the lines are compared with, named at the right end. */
+  readonly rules?: readonly { readonly name: string; readonly value: number; readonly className?: string }[];
+  /** Values of the grid's lines; round ones that enclose the data unless given. */
+  readonly ticks?: readonly number[];
 }
 
 const WIDTH = 320;
@@ -19,41 +34,85 @@ const BOTTOM = 138;
 /** More dots than this would only thicken the line. */
 const MAX_DOTS = 60;
 const NUM_TICKS = 4;
+/** Names of rules closer than this would cover each other. */
+const NAME_HEIGHT = 12;
+const STEPS = {
+  axis: 'step',
+  tickText: String,
+  inWords: (step: number) => `step ${step}`,
+  spanInWords: (first: number, last: number) => `steps ${first} to ${last}`,
+};
 
-export function lineChart({ id, title, lines, valueText }: LineChart): Html {
+export function lineChart(chart: LineChart): Html {
+  const { id, title, lines, valueText, x: horizontal = STEPS, rules = [], ticks } = chart;
   const points = lines.flatMap((line) => line.points);
   const xs = points.map(([x]) => x);
-  const ys = points.map(([, y]) => y);
+  const ys = points.flatMap(([, y]) => y ?? []);
   const first = Math.min(...xs);
   const last = Math.max(...xs);
-  const ticks = niceTicks(Math.min(...ys), Math.max(...ys));
-  const low = ticks[0]!;
-  const high = ticks.at(-1)!;
+  const all = [...ys, ...rules.map(({ value }) => value)];
+  const levels = ticks ?? niceTicks(Math.min(...all), Math.max(...all));
+  const low = levels[0]!;
+  const high = levels.at(-1)!;
   const toX = (x: number) =>
     first === last ? (LEFT + RIGHT) / 2 : LEFT + ((x - first) / (last - first)) * (RIGHT - LEFT);
   const toY = (y: number) => BOTTOM - ((y - low) / (high - low)) * (BOTTOM - TOP);
-  const grid = ticks.map((tick) => {
+  const grid = levels.map((tick) => {
     const y = toY(tick).toFixed(1);
     return html`<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${y}" y2="${y}"/><text x="${LEFT - 8}" y="${y}" dy="0.32em" text-anchor="end">${valueText(tick)}</text>`;
   });
   const curves = lines.map(({ name, points: line }, i) => {
-    const path = line.map(([x, y]) => `${toX(x).toFixed(1)},${toY(y).toFixed(1)}`).join(' ');
+    const strokes = unbroken(line).map((run) => {
+      return html`<polyline points="${run.map(([x, y]) => `${toX(x).toFixed(1)},${toY(y).toFixed(1)}`).join(' ')}"/>`;
+    });
     const dots =
       line.length <= MAX_DOTS
-        ? line.map(
-            ([x, y]) =>
-              html`<circle cx="${toX(x).toFixed(1)}" cy="${toY(y).toFixed(1)}" r="2.4"><title>${name}step ${x}: ${valueText(y)}</title></circle>`,
-          )
+        ? unbroken(line)
+            .flat()
+            .map(
+              ([x, y]) =>
+                html`<circle cx="${toX(x).toFixed(1)}" cy="${toY(y).toFixed(1)}" r="2.4"><title>${name}${horizontal.inWords(x)}: ${valueText(y)}</title></circle>`,
+            )
         : [];
-    return html`<g class="line-${i}"><polyline points="${path}"/>${dots}</g>`;
+    return html`<g class="line-${i}">${strokes}${dots}</g>`;
   });
-  const range = `from ${valueText(Math.min(...ys))} to ${valueText(Math.max(...ys))} over steps ${first} to ${last}`;
+  const told = rules.map(({ name, value }) => `; ${name}: ${valueText(value)}`).join('');
+  const range = `from ${valueText(Math.min(...ys))} to ${valueText(Math.max(...ys))} over ${horizontal.spanInWords(first, last)}${told}`;
   return html`<figure class="chart"><figcaption>${title}</figcaption>
 <svg role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-labelledby="${id}-title"><title id="${id}-title">${title}, ${range}.</title>
-${grid}<text x="${toX(first).toFixed(1)}" y="${BOTTOM + 20}" text-anchor="middle">${first}</text>${
-    last !== first && html`<text x="${toX(last).toFixed(1)}" y="${BOTTOM + 20}" text-anchor="middle">${last}</text>`
-  }<text x="${(LEFT + RIGHT) / 2}" y="${BOTTOM + 20}" text-anchor="middle">${last !== first && 'step'}</text>
-${curves}</svg></figure>`;
+${grid}<text x="${toX(first).toFixed(1)}" y="${BOTTOM + 20}" text-anchor="middle">${horizontal.tickText(first)}</text>${
+    last !== first &&
+    html`<text x="${RIGHT + 8}" y="${BOTTOM + 20}" text-anchor="end">${horizontal.tickText(last)}</text>`
+  }<text x="${(LEFT + RIGHT) / 2}" y="${BOTTOM + 20}" text-anchor="middle">${last !== first && horizontal.axis}</text>
+${rules.map(({ value, className }) => ruleAt(toY(value), className))}${ruleNames(rules, toY)}${curves}</svg></figure>`;
+}
+
+function ruleAt(y: number, className = 'soft'): Html {
+  return html`<line class="rule ${className}" x1="${LEFT}" x2="${RIGHT}" y1="${y.toFixed(1)}" y2="${y.toFixed(1)}"/>`;
+}
+
+/** Over their lines; those of neighbours that would cover each other stand in one. */
+function ruleNames(rules: NonNullable<LineChart['rules']>, toY: (value: number) => number): Html[] {
+  const groups: { y: number; names: string[] }[] = [];
+  for (const { name, value } of [...rules].sort((a, b) => b.value - a.value)) {
+    const y = toY(value);
+    const last = groups.at(-1);
+    if (last && y - last.y < NAME_HEIGHT) last.names.push(name);
+    else groups.push({ y, names: [name] });
+  }
+  return groups.map(
+    ({ y, names }) =>
+      html`<text class="rule-name" x="${RIGHT}" y="${(y - 3).toFixed(1)}" text-anchor="end">${names.join(', ')}</text>`,
+  );
+}
+
+function unbroken(line: readonly (readonly [x: number, y: number | null])[]): (readonly [number, number])[][] {
+  const runs: (readonly [number, number])[][] = [[]];
+  for (const [x, y] of line) {
+    if (y === null) runs.push([]);
+    else runs.at(-1)!.push([x, y]);
+  }
+  return runs.filter((run) => run.length > 0);
 }
 
 /** Round values that enclose the data, about NUM_TICKS of them. */

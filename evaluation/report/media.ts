@@ -6,11 +6,19 @@ export interface MediaFile {
   readonly bytes: Uint8Array;
 }
 
+/** JPEGs of an output's frames that resemble the references most and least. */
+export interface ExtremePictures {
+  readonly best: Uint8Array;
+  readonly worst: Uint8Array;
+}
+
 export interface ReportMedia {
   readonly videos: readonly MediaFile[];
   readonly posters: readonly MediaFile[];
   /** JPEGs of what the model was fed, by the names in `references[].fed`. */
   readonly references: readonly MediaFile[];
+  /** One an output, null where identity is not measured; none where no faces are. */
+  readonly extremes: readonly (ExtremePictures | null)[];
 }
 
 export function dataAddress(contentType: string, bytes: Uint8Array): string {

@@ -27,6 +27,11 @@ export function numberText(value: number): string {
   return Number(value.toPrecision(3)).toString();
 }
 
+/** 0.6355 -> "0.64": what a third digit says is noise. */
+export function cosineText(value: number): string {
+  return value.toFixed(2);
+}
+
 export function percentText(share: number): string {
   const percent = 100 * share;
   return percent > 0 && percent < 0.1 ? 'under 0.1 %' : `${percent.toFixed(1)} %`;

@@ -1,3 +1,9 @@
+/** From the first moment to the last, over twelve steps: see trajectory.ts. */
+const TIME_COLOURS = Array.from({ length: 12 }, (_, i) => {
+  const [from, to, share] = i < 6 ? ['--c0', '--c3', i / 5.5] : ['--c3', '--c1', (i - 5.5) / 5.5];
+  return `.time-${i} { color: color-mix(in oklab, var(${to}) ${Math.round(100 * share)}%, var(${from})); }`;
+}).join('\n');
+
 /** The look of the page: light, dark, narrow, printed. */
 export const STYLE = `
 :root {
@@ -63,12 +69,38 @@ tr:first-child > * { border-top: 0; }
 .note { margin-top: 1rem; padding: 0.75rem 1rem; border-radius: 10px; background: var(--paper); font-size: 0.9375rem; }
 .charts { display: grid; gap: 1.5rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .chart figcaption { color: var(--ink); margin-bottom: 0.4rem; }
-.chart svg { display: block; width: 100%; height: auto; }
+.chart > svg { display: block; width: 100%; height: auto; }
 .chart text { fill: var(--soft); font-size: 11px; font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 polyline { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 circle { fill: currentColor; }
 .line-0 { color: var(--c0); } .line-1 { color: var(--c1); } .line-2 { color: var(--c2); } .line-3 { color: var(--c3); }
+.rule { stroke: var(--soft); stroke-width: 1.2; stroke-dasharray: 4 3; }
+.rule.reference { stroke: var(--c2); }
+.chart .rule-name, .chart .reference-dot text { font-size: 10px; paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
+.globe { fill: none; stroke: var(--soft); stroke-width: 1; }
+ellipse.grid { fill: none; }
+.trajectory { stroke: currentColor; stroke-width: 2.6; stroke-linecap: round; }
+.trajectory line { stroke: currentColor; }
+.behind { stroke-dasharray: 3 3; stroke-linecap: butt; opacity: 0.6; }
+.start { fill: var(--card); stroke: currentColor; stroke-width: 2; }
+.end { fill: currentColor; stroke: var(--card); stroke-width: 1; }
+.scale rect { fill: currentColor; }
+.reference-dot { color: var(--c2); }
+.reference-dot circle { stroke: var(--card); stroke-width: 1; }
+.reference-dot polygon { fill: currentColor; }
+.chart .reference-dot text { fill: var(--c2); font-weight: 600; }
+${TIME_COLOURS}
+.key { color: var(--soft); font-size: 0.8125rem; margin-top: 0.35rem; }
+.key .swatch + .swatch, .key .swatch:not(:first-child) { margin-left: 0.9rem; }
+.figures { display: grid; gap: 1.5rem 2rem; margin-top: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); align-items: start; }
+.figures h4 { margin: 0 0 0.35rem; font-size: 0.9375rem; font-weight: 600; }
+.extremes { display: grid; gap: 1rem; grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.extremes img { display: block; width: 100%; height: auto; border-radius: 10px; background: var(--rule); margin-bottom: 0.4rem; }
+.extremes b { color: var(--ink); }
+.output-name { margin: 2rem 0 0.75rem; font-size: 1rem; color: var(--ink); }
+h2 + .output-name { margin-top: 0; }
+.tag { display: inline-block; margin-left: 0.35rem; padding: 0 0.5rem; border: 1px solid var(--accent); border-radius: 999px; color: var(--accent); font-size: 0.75rem; font-weight: 400; }
 .fill-0 { fill: var(--c0); } .fill-1 { fill: var(--c1); } .fill-2 { fill: var(--c2); } .fill-3 { fill: var(--c3); }
 .fill-4 { fill: var(--c4); } .fill-5 { fill: var(--c5); } .fill-6 { fill: var(--c6); } .fill-7 { fill: var(--c7); }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 0 0 1rem; padding: 0; font-size: 0.875rem; }

@@ -3,6 +3,7 @@ import type { JobId } from '../../contract/job';
 import { DIGITAL_SOURCE_TYPE } from '../../contract/provenance';
 import { type Report, ReportSchema } from '../../contract/report';
 import type { ReportMedia } from '../../evaluation/report-page';
+import { sampleFaces } from './sample-faces';
 
 const STEPS = 20;
 
@@ -39,6 +40,7 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
       sampleReference(3, { file: 'yaw+060.png', yaw: 66.1 }),
     ],
     outputs: [sampleOutput()],
+    faces: sampleFaces(),
     timings_seconds: {
       fetch_model: 0.21,
       encode_prompt: 0.047,
@@ -108,5 +110,9 @@ export function sampleMedia(report: Report, files: Readonly<Record<string, Uint8
     videos: report.outputs.map(({ video }) => ({ file: video, bytes: bytesOf(video) })),
     posters: report.outputs.map(({ poster }) => ({ file: poster, bytes: bytesOf(poster) })),
     references: report.references.flatMap(({ fed }) => (fed === null ? [] : [{ file: fed, bytes: bytesOf(fed) }])),
+    extremes: (report.faces?.outputs ?? []).map(({ identity }, i) => {
+      if (!identity.best) return null;
+      return { best: bytesOf(`best-${i + 1}.jpg`), worst: bytesOf(`worst-${i + 1}.jpg`) };
+    }),
   };
 }
