@@ -13,7 +13,8 @@ import { temporaryHome, until } from './home';
 
 const TENANT = 'studio';
 const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
-const STEPS = 24;
+/** Enough that a job still runs when somebody who has seen it run acts on that. */
+const STEPS = 100;
 
 let running: RunningDeployment | null = null;
 const receivers: WebhookReceiver[] = [];

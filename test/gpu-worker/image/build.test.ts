@@ -26,7 +26,8 @@ import { WorkerHome } from '../worker-home';
 const REPOSITORY = path.resolve(__dirname, '../../..');
 const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
 const TENANT = 'studio';
-const STEPS = 12;
+/** Enough that a job still runs when it is reclaimed. */
+const STEPS = 100;
 /** An image is pulled by every instance that starts. */
 const MAX_APP_BYTES = 160e6;
 
