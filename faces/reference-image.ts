@@ -15,6 +15,10 @@ import { MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, MIN_IMAGE_SIDE } from '../contract/l
 import type { ReferenceImage } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
 
+// The decoder's library would keep its last images open, in case that they are asked for again, and with a progressive JPEG all that it
+// has decoded of it: eight large ones are gigabytes. Nothing here reads the same image twice in the same way.
+sharp.cache(false);
+
 /** The upright image, in pixels. */
 export interface ImageSize {
   readonly width: number;
