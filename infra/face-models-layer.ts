@@ -1,11 +1,10 @@
-/** The face models that validation opens, with where they come from. A layer of their own: they suit every processor, and seldom change. */
+/** The face models, with where they come from. A layer of their own: they suit every processor, and seldom change. */
 import path from 'node:path';
 import { IgnoreMode } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 
 const MODELS_FOLDER = path.resolve(__dirname, '../models');
-const FILES = ['README.md', 'blazeface.onnx', 'faceres.onnx'];
 
 export class FaceModelsLayer extends lambda.LayerVersion {
   /** Where a function finds them: Lambda unpacks layers into /opt. */
@@ -17,7 +16,7 @@ export class FaceModelsLayer extends lambda.LayerVersion {
       compatibleRuntimes: [lambda.Runtime.NODEJS_24_X],
       code: lambda.Code.fromAsset(MODELS_FOLDER, {
         ignoreMode: IgnoreMode.GIT,
-        exclude: ['*', '!faces', ...FILES.map((file) => `!faces/${file}`)],
+        exclude: ['*', '!faces', '!faces/*'],
       }),
     });
   }
