@@ -4,7 +4,8 @@
  * A network sees the photo in a few hundred pixels; the guided filter takes its edges to those of the photo. Whatever the photo's size,
  * only the result has it: everything between is computed on a small copy.
  */
-import { type Coefficients, guidedCoefficients, type Plane } from './guided-filter';
+import { headWindow, seamWeight, type Window } from './closer-look';
+import { boxMean, type Coefficients, guidedCoefficients, type Plane } from './guided-filter';
 import { builtInMatting, type MattingModel, type MattingSettings, parseMattingModel } from './matting-settings';
 import { FaceModelError, type OnnxModel, openOnnxModel } from './onnx-model';
 import { personMask, stretched } from './person-mask';
@@ -19,8 +20,12 @@ export interface Alpha {
 
 /** Longer side of the copy on which edges are looked for: enough for strands of hair, and a quarter of a second. */
 const GUIDE_SIDE = 768;
-/** Pixels of the network that its edge may be off: a matting is exact as far as it sees. */
-const REACH = { segmentation: 3, matting: 1 } as const;
+/** Pixels of the network that its edge may be off: a matting is exact as far as it sees. Farther out, a person is another one. */
+const REACH = { segmentation: 3, matting: 1, neighbour: 4 } as const;
+/** Both looks must see as much of what either sees. */
+const AGREEMENT = 0.85;
+/** Rounding of a mean of nothing. */
+const NOTHING = 1e-6;
 /** Variance of a colour 0..1: steps of 2.5 levels are edges. */
 const EPSILON = 1e-4;
 /** The filter leaves a breath of alpha far from edges. */
@@ -61,12 +66,19 @@ export class Matting {
   /** @param picture any size; the person in it may be cut off by its border. */
   async alpha(picture: Pixels): Promise<Alpha> {
     const { kind } = this.settings;
-    const seen = await this.infer(picture);
-    const mask = kind === 'segmentation' ? personMask(seen.data, seen.width, seen.height) : seen.data;
-
     const small = await guideOf(picture);
-    const target = enlarged({ ...seen, data: mask }, small.width, small.height);
-    const networkPixel = Math.max(small.width / seen.width, small.height / seen.height);
+    const first = await this.look(picture);
+    const target = enlarged(first, small.width, small.height);
+    // A matting was made for whole photos, and sees them in more pixels.
+    const window = kind === 'segmentation' ? headWindow(first, picture) : null;
+    let networkPixel = Math.max(small.width / first.width, small.height / first.height);
+    if (window !== null) {
+      const second = await this.look(await cropped(picture, window));
+      laidOver(target, small, second, window, picture, REACH.neighbour * networkPixel);
+      const closer = (window.side * small.width) / picture.width / second.width;
+      // Edges of both looks are to be found.
+      networkPixel = Math.sqrt(networkPixel * closer);
+    }
     const radius = Math.max(1, Math.round(REACH[kind] * networkPixel));
     const coefficients = guidedCoefficients(small.guide, target, small.width, small.height, {
       radius,
@@ -79,8 +91,14 @@ export class Matting {
     return this.network.release();
   }
 
+  private async look(picture: Pixels): Promise<Seen> {
+    const seen = await this.infer(picture);
+    if (this.settings.kind === 'matting') return seen;
+    return { ...seen, data: personMask(seen.data, seen.width, seen.height) };
+  }
+
   /** What the network says, at its own size. */
-  private async infer(picture: Pixels): Promise<{ data: Plane; width: number; height: number }> {
+  private async infer(picture: Pixels): Promise<Seen> {
     const [width, height] = this.inputSize(picture);
     const bytes = await toSharp(picture).resize({ width, height, fit: 'fill' }).raw().toBuffer();
     const straight = await this.run(bytes, width, height, false);
@@ -135,6 +153,13 @@ export class Matting {
   }
 }
 
+/** What a network says of a picture: one number a pixel of its own. */
+interface Seen {
+  readonly data: Plane;
+  readonly width: number;
+  readonly height: number;
+}
+
 interface Small {
   readonly guide: readonly [Plane, Plane, Plane];
   readonly width: number;
@@ -151,7 +176,7 @@ async function guideOf(picture: Pixels): Promise<Small> {
   return { guide: [plane(0), plane(1), plane(2)], width, height };
 }
 
-function enlarged(from: { data: Plane; width: number; height: number }, width: number, height: number): Plane {
+function enlarged(from: Seen, width: number, height: number): Plane {
   const across = between(from.width, width);
   const result = new Float32Array(width * height);
   const down = between(from.height, height);
@@ -165,6 +190,41 @@ function enlarged(from: { data: Plane; width: number; height: number }, width: n
     }
   }
   return result;
+}
+
+async function cropped(picture: Pixels, { left, top, side }: Window): Promise<Pixels> {
+  const data = await toSharp(picture).extract({ left, top, width: side, height: side }).raw().toBuffer();
+  return { data, width: side, height: side };
+}
+
+/**
+ * Puts the second look into the target, where it is at most `reach` pixels of the target away from the first one's person; not at
+ * all when the two see different things.
+ */
+function laidOver(target: Plane, small: Small, second: Seen, window: Window, picture: Pixels, reach: number): void {
+  const scale = small.width / picture.width;
+  const side = Math.max(1, Math.round(window.side * scale));
+  const [left, top] = [Math.round(window.left * scale), Math.round(window.top * scale)];
+  const closer = enlarged(second, side, side);
+  const mask = target.map((value) => (value > 0.5 ? 1 : 0));
+  const near = boxMean(mask, small.width, small.height, Math.round(reach));
+  const changed = new Map<number, number>();
+  let [both, either] = [0, 0];
+  for (let y = 0; y < Math.min(side, small.height - top); y++) {
+    for (let x = 0; x < Math.min(side, small.width - left); x++) {
+      const i = (top + y) * small.width + left + x;
+      if (near[i]! < NOTHING) continue;
+      const value = closer[y * side + x]!;
+      both += Math.min(value, target[i]!);
+      either += Math.max(value, target[i]!);
+      changed.set(
+        i,
+        target[i]! + seamWeight((x + 0.5) / side, (y + 0.5) / side, window, picture) * (value - target[i]!),
+      );
+    }
+  }
+  if (both < AGREEMENT * either) return;
+  for (const [i, value] of changed) target[i] = value;
 }
 
 /** Row by row, so that no plane but the result has the picture's size. */
