@@ -2,6 +2,7 @@
 import {
   type CheckedImage,
   type CheckVerdict,
+  errorsOf,
   type Finding,
   type ReferenceCheck,
   verdictOf,
@@ -39,7 +40,7 @@ export function checkLines(check: ReferenceCheck, read: readonly ReadImage[], st
 
 /** "Not usable: 1 error, 2 warnings." */
 export function summaryLine({ findings }: ReferenceCheck): string {
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const errors = errorsOf({ findings }).length;
   const counts = [counted(errors, 'error'), counted(findings.length - errors, 'warning')].filter(Boolean).join(', ');
   const usable = errors > 0 ? 'Not usable' : 'Usable';
   return counts === '' ? `${usable}.` : `${usable}: ${counts}.`;

@@ -111,6 +111,11 @@ export type CheckVerdict = 'ok' | Finding['severity'];
 
 /** The worst of some findings: of one picture's, or of all. */
 export function verdictOf(findings: readonly Finding[]): CheckVerdict {
-  if (findings.some(({ severity }) => severity === 'error')) return 'error';
+  if (errorsOf({ findings }).length > 0) return 'error';
   return findings.length > 0 ? 'warning' : 'ok';
+}
+
+/** What a job is rejected for. */
+export function errorsOf({ findings }: { readonly findings: readonly Finding[] }): Finding[] {
+  return findings.filter(({ severity }) => severity === 'error');
 }

@@ -1,18 +1,17 @@
 /** How to go on with photos that were found wanting: other ones, or the word of the uploader that they are right. */
 import { html } from 'hono/html';
 import type { JobRecord } from '../../../contract/job-record';
-import { type AcceptableCode, ERROR_CODES } from '../../../contract/reference-check';
+import { type AcceptableCode, ERROR_CODES, errorsOf } from '../../../contract/reference-check';
 import { sentenceCase } from '../human-text';
 import type { Html } from './layout';
 
 /** For a job that was rejected because of its photos. */
 export function acceptance({ job, manifest }: JobRecord): Html {
-  const found =
-    job.reference_check?.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code) ?? [];
+  const found = job.reference_check ? errorsOf(job.reference_check).map(({ code }) => code) : [];
   const known = manifest?.reference_set.accept ?? [];
   const accept = ERROR_CODES.filter((code) => found.includes(code) || known.includes(code));
-  return html`<p>Nothing is lost: the upload is still in its folder. Put other photos in the place of these and upload <code>job.json</code> again.</p>
-<p>The networks that look at the photos can be wrong, and you can see what they cannot. If the photos are right all the same, say so in <code>reference_set</code> of <code>job.json</code> and upload it again:</p>
+  return html`<p>Nothing is lost: the upload is still in its folder. Put better photos in the place of these and upload <code>job.json</code> again.</p>
+<p>The networks that look at photos can be wrong. If these are right all the same, add this to <code>reference_set</code> in <code>job.json</code>, and upload it again:</p>
 <pre>"accept": ${JSON.stringify(accept).replaceAll(',', ', ')}</pre>
 <p>Or <a href="/new?accept=${accept.join(',')}">start a new video with this accepted</a>.</p>`;
 }

@@ -2,9 +2,11 @@
 import { html } from 'hono/html';
 import type { Job } from '../../../contract/job';
 import type { JobRecord } from '../../../contract/job-record';
+import { errorsOf } from '../../../contract/reference-check';
 import { durationText } from '../human-text';
 import type { JobDetails } from '../job-details';
 import { acceptance } from './acceptance';
+import { findingList } from './finding-list';
 import { jobName } from './job-name';
 import type { Html } from './layout';
 import { etaText, progressBar, progressText } from './progress';
@@ -66,20 +68,20 @@ const FAILURE_TITLES: Partial<Record<Job['status'], string>> = {
 };
 
 function failure(record: JobRecord): Html {
-  const { status, error } = record.job;
+  const { status, error, reference_check } = record.job;
+  const isOfPhotos = error?.code === 'invalid_reference_set' && reference_check !== null;
   return html`<section class="card outcome failure" aria-labelledby="outcome-title"><h2 id="outcome-title">${FAILURE_TITLES[status]}</h2>
-${
-  error
-    ? html`${
-        error.details.length > 0
-          ? html`<ul class="failure-details">${error.details.map(
-              ({ path, message }) => html`<li><code>${path}</code><span>${message}</span></li>`,
-            )}</ul>`
-          : html`<p class="failure-message">${error.message}</p>`
-      }<p class="sub">Error code <code>${error.code}</code></p>`
-    : html`<p>No reason was given.</p>`
+${isOfPhotos ? findingList(errorsOf(reference_check), 'outcome-title') : reasons(error)}
+${error && html`<p class="sub">Error code <code>${error.code}</code></p>`}
+${isOfPhotos ? acceptance(record) : html`<p>${advice(status, error?.retryable ?? false)}</p>`}</section>`;
 }
-${error?.code === 'invalid_reference_set' ? acceptance(record) : html`<p>${advice(status, error?.retryable ?? false)}</p>`}</section>`;
+
+function reasons(error: Job['error']): Html {
+  if (!error) return html`<p>No reason was given.</p>`;
+  if (error.details.length === 0) return html`<p class="failure-message">${error.message}</p>`;
+  return html`<ul class="failure-details">${error.details.map(
+    ({ path, message }) => html`<li><code>${path}</code><span>${message}</span></li>`,
+  )}</ul>`;
 }
 
 function advice(status: Job['status'], isRetryable: boolean): Html {

@@ -1,8 +1,9 @@
 /** The photos as they were uploaded, and what was found in them. */
 import { html } from 'hono/html';
 import { type Finding, yawText } from '../../../contract/reference-check';
-import { sentenceCase, withoutPath, words } from '../human-text';
+import { words } from '../human-text';
 import type { JobDetails, ReferencePhoto } from '../job-details';
+import { findingList } from './finding-list';
 import type { Html } from './layout';
 import { verdict } from './verdict';
 
@@ -36,8 +37,5 @@ function measured({ yaw, face_width }: NonNullable<ReferencePhoto['checked']>): 
 function remarks(findings: readonly Finding[]): Html | null {
   const warnings = findings.filter(({ severity }) => severity === 'warning');
   if (warnings.length === 0) return null;
-  return html`<h3 id="findings-title">What could be better</h3><ul class="findings" aria-labelledby="findings-title">${warnings.map(
-    ({ code, accepted, path, message }) =>
-      html`<li>${verdict(accepted ? 'accepted' : 'warning')}<span><b>${sentenceCase(code)}.</b> ${withoutPath(path, message)}</span></li>`,
-  )}</ul>`;
+  return html`<h3 id="findings-title">What could be better</h3>${findingList(warnings, 'findings-title')}`;
 }
