@@ -23,10 +23,11 @@ import { credentialsFromEnv } from '../gpu-worker/provenance/credentials-from-en
 import type { Provider } from '../gpu-worker/session';
 import { writeWholeFile } from '../gpu-worker/whole-file';
 import { UsageError } from './exit-code';
+import { checkFaces } from './face-check';
 import { HOME } from './home';
 import { createProgress, type Progress, seconds } from './progress';
 import { putInPlace } from './put-in-place';
-import { readManifestFile } from './reference-folder';
+import { readImages, readManifestFile } from './reference-folder';
 import { LOCAL_TENANT, setNameOf } from './set-name';
 import type { Streams } from './streams';
 
@@ -61,6 +62,7 @@ export async function runGenerate(
   const id = jobId(LOCAL_TENANT, set, bytes);
   const modelDir = options.model ?? (await bundledModel(manifest.model));
   const credentials = await credentialsFromEnv();
+  await noteFindings(setFolder, manifest, stderr);
   // Reading every weight once more, to tell which they are, takes a minute for a large model; a deployment knows it from the upload.
   const origin = { jobId: id, model: manifest.model, modelSha256: null };
   const outFolder = path.resolve(options.out ?? path.join('out', path.basename(path.resolve(setFolder))));
@@ -113,6 +115,19 @@ async function readManifest(setFolder: string, { seed, steps }: GenerateOptions)
   const input = { ...manifest.input, ...(seed !== undefined && { seed }), ...(steps !== undefined && { steps }) };
   const changed: Manifest = { ...manifest, input };
   return { manifest: changed, bytes: new TextEncoder().encode(JSON.stringify(changed)) };
+}
+
+/** Nothing is spent here but the own time, so what validation would reject is made all the same, and told. */
+async function noteFindings(setFolder: string, { reference_set }: Manifest, stderr: Streams['stderr']): Promise<void> {
+  try {
+    const images = await readImages(setFolder, reference_set.images);
+    const { check } = await checkFaces(images, reference_set.accept);
+    const untold = check.findings.filter(({ accepted }) => !accepted);
+    for (const { message } of untold) stderr.write(`Note: ${message}\n`);
+  } catch (error) {
+    // The generation says what is wrong with the images.
+    if (!(error instanceof JobRejected)) throw error;
+  }
 }
 
 async function bundledModel(model: string): Promise<string> {

@@ -51,7 +51,8 @@ export async function readLooseImages(folder: string): Promise<readonly ImageToC
   );
 }
 
-async function readImages(folder: string, images: readonly ReferenceImage[]): Promise<ImageToCheck[]> {
+/** The images of a set, in the order that they are named. @throws JobRejected `invalid_image` for the first that is not taken. */
+export async function readImages(folder: string, images: readonly ReferenceImage[]): Promise<ImageToCheck[]> {
   const read: ImageToCheck[] = [];
   for (const [i, image] of images.entries()) {
     const field = `reference_set.images[${i}]`;
