@@ -18,7 +18,7 @@ export interface Alpha {
   readonly height: number;
 }
 
-/** Longer side of the copy on which edges are looked for: enough for strands of hair, and a quarter of a second. */
+/** Longer side of the copy on which edges are looked for. */
 const GUIDE_SIDE = 768;
 /** Pixels of the network that its edge may be off: a matting is exact as far as it sees. Farther out, a person is another one. */
 const REACH = { segmentation: 3, matting: 1, neighbour: 4 } as const;

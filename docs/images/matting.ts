@@ -4,7 +4,7 @@
  *   npx tsx docs/images/matting.ts astronaut.png obama.jpg biden.jpg
  *
  * The first comes with the Python package scikit-image (NASA, public domain), the others with the sources of face_recognition
- * (official portraits by the White House, public domain). Two drawn heads of test/fixtures/matting follow.
+ * (photographs by the White House, public domain). Two drawn heads of test/fixtures/matting follow.
  */
 import path from 'node:path';
 import sharp from 'sharp';
