@@ -17,14 +17,17 @@ export function setFindings(images: readonly ReadImage[], thresholds: EmbedderSe
   const views = images.flatMap((read): FaceImage[] => (read.face ? [{ read, face: read.face }] : []));
   if (views.length === 0) return [];
   const repeated = samePictures(images);
+  const strangers = outsiders(views, thresholds.different);
+  const own = views.filter(({ read }) => !strangers.some((other) => other.read === read));
   return [
     ...onePerson(views, thresholds),
     ...repeated.map(({ read, first }) => {
       const rule = 'a picture of its own';
       return aboutImage('same_picture', read, { rule, got: `the same as ${first.image.file}` });
     }),
-    ...angles(views),
-    ...duplicateViews(views.filter(({ read }) => !repeated.some((other) => other.read === read))),
+    // Another person's angle is no view of this one.
+    ...angles(own),
+    ...duplicateViews(own.filter(({ read }) => !repeated.some((other) => other.read === read))),
   ];
 }
 
