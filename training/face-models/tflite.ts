@@ -214,11 +214,13 @@ export function emitTflite(g: Graph, model: TfliteModel, outputs: Readonly<Recor
         const strides = [options!.int(2), options!.int(1)];
         const pads = options!.byte(0) === PADDING_VALID ? [0, 0, 0, 0] : samePads(x, shape.slice(1, 3), strides);
         const group = depthwise ? shape[3]! : 1;
+        const dilation = depthwise ? 5 : 4;
+        if (options!.int(dilation, 1) !== 1 || options!.int(dilation + 1, 1) !== 1) fail(name, 'must not be dilated');
         const y = Conv(g, x, kernel, vector(third), { strides, pads, group });
         return activated(y, options!.byte(depthwise ? 4 : 3), name);
       }
       case 'Convolution2DTransposeBias':
-        // Its windows lie side by side wherever it is used; Conv's check of the shape would see it where they do not.
+        // Its windows lie side by side; where they did not, the output's shape would be another one.
         return ConvTranspose(g, emitted(first), constant(second, weight(second).shape, [3, 0, 1, 2]), vector(third));
       case 'AVERAGE_POOL_2D': {
         const x = emitted(first);
