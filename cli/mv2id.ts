@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import * as limits from '../contract/limits';
 import { type CheckOptions, runCheck } from './check';
 import { DTYPES } from './dtypes';
+import { addEvaluateCommands } from './evaluate-commands';
 import { EXIT_USAGE, endingOf } from './exit-code';
 import { type GenerateOptions, runGenerate } from './generate';
 import { addModelCommands } from './model-commands';
@@ -71,6 +72,7 @@ function addCommands(program: Command, streams: Streams, setExitCode: (code: num
     .action(async (setFolder: string, options: CheckOptions) =>
       setExitCode(await runCheck(setFolder, options, streams)),
     );
+  addEvaluateCommands(program, streams, setExitCode);
   addModelCommands(program, streams, setExitCode);
   addServiceCommands(program, streams, setExitCode);
   addProfileCommands(program, streams);
