@@ -81,6 +81,7 @@ function identityChart(id: string, { calibration }: ReportFaces, frames: OutputF
       { name: 'same person', value: same },
       ...(impostor === null ? [] : [{ name: 'other people', value: impostor }]),
     ],
+    span: [frames[0]!.time, frames.at(-1)!.time],
     valueText: numberText,
     x: TIME,
   });

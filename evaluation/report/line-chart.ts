@@ -19,6 +19,8 @@ export interface LineChart {
     inWords(x: number): string;
     spanInWords(first: number, last: number): string;
   };
+  /** From where to where x goes; as far as the points unless given. */
+  readonly span?: readonly [first: number, last: number];
   /** Values that the lines are compared with, named at the right end. */
   readonly rules?: readonly { readonly name: string; readonly value: number; readonly className?: string }[];
   /** Values of the grid's lines; round ones that enclose the data unless given. */
@@ -44,12 +46,11 @@ const STEPS = {
 };
 
 export function lineChart(chart: LineChart): Html {
-  const { id, title, lines, valueText, x: horizontal = STEPS, rules = [], ticks } = chart;
+  const { id, title, lines, valueText, x: horizontal = STEPS, rules = [], ticks, span } = chart;
   const points = lines.flatMap((line) => line.points);
   const xs = points.map(([x]) => x);
   const ys = points.flatMap(([, y]) => y ?? []);
-  const first = Math.min(...xs);
-  const last = Math.max(...xs);
+  const [first, last] = span ?? [Math.min(...xs), Math.max(...xs)];
   const all = [...ys, ...rules.map(({ value }) => value)];
   const levels = ticks ?? niceTicks(Math.min(...all), Math.max(...all));
   const low = levels[0]!;

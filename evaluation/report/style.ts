@@ -66,7 +66,7 @@ tr:first-child > * { border-top: 0; }
 .scroll:focus-visible, summary:focus-visible, video:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 .bar { display: block; width: 100%; height: 1.75rem; border-radius: 7px; margin-bottom: 0.75rem; }
 .swatch { width: 0.7rem; height: 0.7rem; display: inline-block; margin-right: 0.35rem; }
-.note { margin-top: 1rem; padding: 0.75rem 1rem; border-radius: 10px; background: var(--paper); font-size: 0.9375rem; }
+.note { overflow-wrap: anywhere; margin-top: 1rem; padding: 0.75rem 1rem; border-radius: 10px; background: var(--paper); font-size: 0.9375rem; }
 .charts { display: grid; gap: 1.5rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .chart figcaption { color: var(--ink); margin-bottom: 0.4rem; }
 .chart > svg { display: block; width: 100%; height: auto; }

@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { renderReportPage } from '../../evaluation/report-page';
 import { openVideoWriter } from '../../gpu-worker/video';
 import type { Seen } from './open-in-browser';
+import { sampleFaces, turningTrack } from './sample-faces';
 import { sampleMedia, sampleOutput, sampleReference, sampleReport } from './sample-report';
 
 const SIZE = 32;
@@ -176,6 +177,11 @@ function longReport() {
     input: { ...report.input, prompt: 'p'.repeat(4000) },
     references: report.references.map((reference, i) => ({ ...reference, file: `${'f'.repeat(120)}${i}.png` })),
     outputs: [sampleOutput(0), sampleOutput(1)],
+    faces: sampleFaces({
+      files: ['f'.repeat(120)],
+      yaws: [null, 30],
+      tracks: [turningTrack([null, 30]), turningTrack([null, 30])],
+    }),
     attempts: 2,
   });
 }
@@ -194,6 +200,7 @@ async function realPage(folder: string, name: string, report: ReturnType<typeof 
   const pictures = [
     ...report.outputs.map(({ poster }) => poster),
     ...report.references.flatMap(({ fed }) => fed ?? []),
+    ...report.outputs.flatMap((_, i) => [`best-${i + 1}.jpg`, `worst-${i + 1}.jpg`]),
   ];
   const files = {
     ...Object.fromEntries(report.outputs.map((output) => [output.video, readFileSync(video)])),

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { erasePlace } from '../../clients/erase/erasure';
 import type { ObjectStore } from '../../clients/object-store';
+import { FACE_MODELS } from '../../contract/env';
 import type { JobId } from '../../contract/job';
 import { checkpointKey, modelKey, resultKey, uploadKey } from '../../contract/keys';
 import type { WorkerOptions } from '../../gpu-worker/worker';
@@ -128,10 +129,50 @@ test('the report says how the video came about', async () => {
     'encode_references',
     'denoise',
     'decode',
+    'measure_faces',
   ]);
   const page = await home.result(id, 'report.html');
   expect(page).toContain('<!doctype html>');
   expect(page.match(/data:video\/mp4;base64/g)).toHaveLength(2);
+});
+
+test('videos and photos without a face are measured as such', async () => {
+  const id = await home.addJob({ input: { num_outputs: 2 } });
+  await home.run(id);
+  const { faces } = await home.report(id);
+  expect(faces?.measured_with).toMatch(/^blazeface \+ faceres \([0-9a-f]{12}\)$/);
+  expect(faces?.references).toEqual([
+    { file: 'front.png', faces: 0, yaw: null, pitch: null },
+    { file: 'side.png', faces: 0, yaw: null, pitch: null },
+  ]);
+  expect(faces?.outputs).toHaveLength(2);
+  for (const { frames, identity, coverage } of faces!.outputs) {
+    expect(frames.map(({ time }) => time)).toEqual([0, 0.125, 0.25, 0.375, 0.5]);
+    expect(identity).toEqual({ frames: 0, mean: null, max: null, normalised: null, best: null, worst: null });
+    expect(coverage).toMatchObject({ frames: 5, frames_without_face: 5, yaw_min: null });
+  }
+});
+
+test('a job whose faces cannot be measured succeeds, and its report and its log say so', async () => {
+  const id = await home.addJob();
+  const log: string[] = [];
+  try {
+    const { exit } = await home.run(id, {
+      log: (message, about) => {
+        log.push(`${message}: ${about?.message ?? ''}`);
+        // Its photos are prepared by then; what is left to open the models for is the measuring.
+        if (message === 'A step is done') process.env[FACE_MODELS] = path.join(home.folder, 'no-models');
+      },
+    });
+    expect(exit).toBe(0);
+  } finally {
+    delete process.env[FACE_MODELS];
+  }
+  expect((await home.report(id)).faces).toBeNull();
+  expect(await home.result(id, 'report.html')).toContain('Not measured.');
+  expect(log.join('\n')).toMatch(
+    /Notice: The faces are not measured: detector.path must be a readable .onnx file, got .*ENOENT/,
+  );
 });
 
 test('the job is processing, with its input, before its first step', async () => {
