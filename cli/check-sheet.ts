@@ -64,7 +64,7 @@ export async function writeCheckSheet(
 
   const pictures: OverlayOptions[] = [];
   const drawn = [
-    strokeText(`${title}: ${summaryLine(check)}`, { x: GAP, y: 40, size: TITLE.size, colour: INK, isBold: true }),
+    strokeText(`${title}   ${summaryLine(check)}`, { x: GAP, y: 40, size: TITLE.size, colour: INK, isBold: true }),
   ];
   for (const [i, { bytes }] of images.entries()) {
     const left = GAP + (i % columns) * (CELL_WIDTH + GAP);
@@ -98,6 +98,7 @@ export async function writeCheckSheet(
   );
   await sharp({ create: { width, height, channels: 3, background: PAPER } })
     .composite([...pictures, { input: overlay }])
+    .removeAlpha()
     .toFile(file);
 }
 

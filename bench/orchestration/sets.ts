@@ -31,6 +31,7 @@ export async function uploadSet(
       subject: 'Nobody',
       consent: { confirmed: true, reference: 'a plain square' },
       images: [{ file: IMAGE }],
+      accept: ['no_face'],
     },
     ...(webhook !== undefined && { webhook }),
   };

@@ -96,6 +96,22 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     expect(await ports.buckets.uploads.head(uploadKey(TENANT, name, 'front.png'))).toBeNull();
   });
 
+  test('submit sends nothing of a set whose faces the service would reject, unless it is not to look', async () => {
+    const { reference_set, ...rest } = manifest();
+    const { accept: _, ...unaccepted } = reference_set;
+    writeJob(set, { ...rest, reference_set: unaccepted });
+    const { exitCode, stdout, stderr } = await submit();
+    expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
+    expect(stderr).toContain(
+      'mv2id: reference_set.images[0].file must be a photo of one face, got front.png (no face).',
+    );
+    expect(stderr).toContain('reference_set.images[1].file must be a photo of one face, got side.png (no face).');
+    expect(await ports.buckets.uploads.head(uploadKey(TENANT, name, 'front.png'))).toBeNull();
+
+    expect((await submit('--no-check')).exitCode).toBe(0);
+    expect(await ports.buckets.uploads.head(manifestKey(TENANT, name))).not.toBeNull();
+  });
+
   test('submit names the next run of a job that did not succeed, and the same of one that did', async () => {
     const { id } = await submit();
     await takeJob(ports, TENANT, name);

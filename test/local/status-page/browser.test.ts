@@ -114,6 +114,35 @@ test('a set dropped with its job.json fills the form, and is uploaded', async ()
   expect(files).toEqual(['job.json', 'yaw+000.png', 'yaw+060.png', 'yaw-060.png']);
 });
 
+test('what a job.json accepts is ticked, and what is ticked is accepted', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'mv2id-accept-'));
+  try {
+    const { reference_set, ...job } = JSON.parse(readFileSync(path.join(ADA, 'job.json'), 'utf8'));
+    const accept = ['small_face', 'no_face'];
+    writeFileSync(
+      path.join(folder, 'job.json'),
+      JSON.stringify({ ...job, reference_set: { ...reference_set, accept } }),
+    );
+    await open('/new?accept=different_person');
+    await drop([
+      ...['yaw-060.png', 'yaw+000.png', 'yaw+060.png'].map((file) => path.join(ADA, file)),
+      path.join(folder, 'job.json'),
+    ]);
+    await page.waitForSelector('.photo-row:nth-child(3) img');
+    const ticked = () => page.$$eval('fieldset :checked', (boxes) => boxes.map((box) => box.getAttribute('name')));
+    expect(await ticked()).toEqual(['reference_set.accept.no_face', 'reference_set.accept.small_face']);
+    await page.click('[name="reference_set.accept.small_face"]');
+    await page.click('[name="reference_set.accept.unsure_person"]');
+    await fill('set', 'accepting');
+    await submitted();
+    await seeText('h1', 'Uploaded');
+    const { manifest } = await uploaded('local', 'accepting');
+    expect(manifest.reference_set.accept).toEqual(['no_face', 'unsure_person']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('with the keyboard alone: errors beside their fields, nothing lost, then uploaded', async () => {
   await open('/new');
   const input = await page.$('#photo-input');

@@ -5,10 +5,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { JobLedger } from '../../../clients/job-ledger';
 import { type LocalPorts, openLocalPorts } from '../../../clients/local/local-ports';
+import { mustBe } from '../../../contract/field-error';
 import type { Job, JobId, JobInput } from '../../../contract/job';
 import type { JobRecord } from '../../../contract/job-record';
 import { jobId, manifestKey, modelKey, resultKey, uploadKey } from '../../../contract/keys';
 import { type Manifest, parseManifest } from '../../../contract/manifest';
+import {
+  type AcceptableCode,
+  ERROR_CODES,
+  type Finding,
+  type FindingCode,
+  type ReferenceCheck,
+} from '../../../contract/reference-check';
 import { type StatusPage, startStatusPage } from '../../../local/status-page/server';
 
 export const ADA = path.resolve(__dirname, '../../../examples/ada');
@@ -26,6 +34,53 @@ export const INPUT: JobInput = {
   guidance: { text: 2, image: 1.5 },
   num_outputs: 1,
 };
+
+/** What the built-in networks find in the example's photos. */
+export const ADA_CHECK: ReferenceCheck = {
+  measured_with: 'blazeface + faceres (da8aefcf31b9)',
+  images: [
+    {
+      file: 'yaw-060.png',
+      faces: 1,
+      face_width: 234,
+      sharpness: 590.8,
+      yaw: -56.7,
+      pitch: 6.1,
+      roll: 4.8,
+      similarity: 0.933,
+    },
+    {
+      file: 'yaw+000.png',
+      faces: 1,
+      face_width: 221,
+      sharpness: 1494.1,
+      yaw: -0.2,
+      pitch: -0.5,
+      roll: 0.4,
+      similarity: 0.69,
+    },
+    {
+      file: 'yaw+060.png',
+      faces: 1,
+      face_width: 228,
+      sharpness: 625,
+      yaw: 66.1,
+      pitch: 0.9,
+      roll: -1.6,
+      similarity: 0.933,
+    },
+  ],
+  findings: [],
+};
+
+/** As validation words it. @param place the photo's in job.json; null for the whole set. */
+export function sampleFinding(code: FindingCode, place: number | null, rule: string, got: string): Finding {
+  const path = place === null ? 'reference_set.images' : `reference_set.images[${place}].file`;
+  const file = place === null ? null : ADA_CHECK.images[place]!.file;
+  const severity = (ERROR_CODES as readonly FindingCode[]).includes(code) ? 'error' : 'warning';
+  const { message } = mustBe(path, rule, file === null ? got : `${file} (${got})`);
+  return { code, severity, accepted: false, path, file, figure: null, rule, message };
+}
 
 export interface SamplePage {
   readonly ports: LocalPorts;
@@ -65,16 +120,21 @@ export interface SampleJob {
   readonly webhook?: string;
   /** Instead of a job that is queued. */
   readonly error?: NonNullable<Job['error']>;
+  /** Instead of the example's, or of none where there is an error. */
+  readonly check?: ReferenceCheck;
+  /** `reference_set.accept` */
+  readonly accept?: readonly AcceptableCode[];
 }
 
 /** Uploads the example's photos and a job.json, and creates the job, queued (or rejected, with an error). */
 export async function createSampleJob(sample: SamplePage, job: SampleJob): Promise<JobRecord> {
-  const { tenant = 'studio', set, subject = 'Ada', webhook, error = null } = job;
+  const { tenant = 'studio', set, subject = 'Ada', webhook, error = null, accept } = job;
+  const check = job.check ?? (error ? null : ADA_CHECK);
   const { ports, ledger, clock } = sample;
   const example = parseManifest(readFileSync(path.join(ADA, 'job.json')));
   const manifest: Manifest = {
     ...example,
-    reference_set: { ...example.reference_set, subject },
+    reference_set: { ...example.reference_set, subject, ...(accept && { accept: [...accept] }) },
     ...(webhook !== undefined && { webhook }),
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
@@ -89,7 +149,7 @@ export async function createSampleJob(sample: SamplePage, job: SampleJob): Promi
   const time = clock.now.toISOString();
   const { record } = await ledger.create({
     id,
-    job: firstJob(id, tenant, set, manifest, time, error),
+    job: { ...firstJob(id, tenant, set, manifest, time, error), reference_check: check },
     manifest,
     webhook: webhook ?? null,
     images,

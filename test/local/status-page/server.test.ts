@@ -9,7 +9,16 @@ import { MAX_IMAGE_BYTES } from '../../../contract/limits';
 import { parseManifest } from '../../../contract/manifest';
 import { batchJob } from '../../clients/batch-job';
 import { send } from './http-request';
-import { ADA, createSampleJob, openSamplePage, progressTo, type SamplePage, succeed } from './sample-jobs';
+import {
+  ADA,
+  ADA_CHECK,
+  createSampleJob,
+  openSamplePage,
+  progressTo,
+  type SamplePage,
+  sampleFinding,
+  succeed,
+} from './sample-jobs';
 
 const VIDEO = Buffer.from(Uint8Array.from({ length: 1000 }, (_, i) => i % 256));
 const SUBMISSION = {
@@ -123,6 +132,52 @@ describe('pages', () => {
     expect(html).toContain('The upload was not accepted');
     for (const detail of details) expect(html).toContain(detail.message.replaceAll('"', '&quot;'));
     expect(html).not.toContain('cancel-link');
+  });
+
+  test('under each photo what was measured and the verdict, below them what could be better', async () => {
+    const side = sampleFinding('view_differs', 2, 'turned as its view says (left_45)', '66° left');
+    const small = sampleFinding('small_face', 1, 'a photo of a face at least 112 pixels wide', 'a face 90 pixels wide');
+    const findings = [{ ...small, severity: 'warning', accepted: true } as const, side];
+    const { id } = await createSampleJob(sample, { set: 'ada', check: { ...ADA_CHECK, findings } });
+    const html = await text(`/jobs/${id}`);
+    expect(textsOf(html, /<figcaption>(.*?)<\/figcaption>/gs)).toEqual([
+      'right 45 yaw-060.png 57° right, face 234 px Good',
+      'front yaw+000.png 0°, face 221 px Warning',
+      'left 45 yaw+060.png 66° left, face 228 px Warning',
+    ]);
+    expect(textsOf(html, /<ul class="findings".*?<\/ul>/gs)).toEqual([
+      'Accepted Small face. Must be a photo of a face at least 112 pixels wide, got yaw+000.png (a face 90 pixels wide).' +
+        ' Warning View differs. Must be turned as its view says (left_45), got yaw+060.png (66° left).',
+    ]);
+  });
+
+  test('a job of before photos were looked at shows them without a verdict', async () => {
+    const error = { code: 'invalid_model', message: 'none', details: [], retryable: false };
+    const { id } = await createSampleJob(sample, { set: 'bad', error });
+    expect(await text(`/jobs/${id}`)).not.toMatch(/verdict|findings|Good|face \d+ px/);
+  });
+
+  test('photos that were rejected: the errors as findings, and how to accept them here and in job.json', async () => {
+    const other = sampleFinding('different_person', 2, 'of the same person as the other views', '0.31');
+    const frontal = sampleFinding('no_frontal_view', null, 'a set with a nearly frontal view', '57° right');
+    const spread = sampleFinding('little_spread', null, 'views at least 45° apart for large angles', '9°');
+    const details = [other, frontal].map(({ path, message }) => ({ path, message }));
+    const error = { code: 'invalid_reference_set', message: other.message, details, retryable: false };
+    const check = { ...ADA_CHECK, findings: [other, frontal, spread] };
+    const { id } = await createSampleJob(sample, { set: 'ada', error, check, accept: ['small_face'] });
+    const html = await text(`/jobs/${id}`);
+    expect(textsOf(html, /<ul class="findings".*?<\/ul>/gs)).toEqual([
+      expect.stringMatching(/^Error Different person\. .* Error No frontal view\. /),
+      expect.stringMatching(/^Warning Little spread\. /),
+    ]);
+    const accept = '["small_face", "no_frontal_view", "different_person"]'.replaceAll('"', '&quot;');
+    expect(html).toContain(`<pre>"accept": ${accept}</pre>`);
+    const [, link] = /<a href="(\/new\?accept=[^"]*)"/.exec(html)!;
+    const form = await text(link!);
+    const ticked = [...form.matchAll(/name="reference_set\.accept\.([a-z_]+)" checked/g)].map(([, code]) => code);
+    expect(ticked).toEqual(['small_face', 'no_frontal_view', 'different_person']);
+    expect(form).toContain('<details id="more-settings" open>');
+    expect(await text('/new?accept=%22%3E%3Cscript%3E')).not.toMatch(/<script>|name="reference_set.accept.*checked/);
   });
 
   test('deliveries and attempts of a job', async () => {
@@ -393,4 +448,14 @@ async function keysOfUploads(): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of sample.ports.buckets.uploads.list('')) keys.push(key);
   return keys;
+}
+
+/** The text of every match, without markup. */
+function textsOf(html: string, pattern: RegExp): string[] {
+  return [...html.matchAll(pattern)].map(([match]) =>
+    match
+      .replaceAll(/<[^>]*>/g, ' ')
+      .replaceAll(/\s+/g, ' ')
+      .trim(),
+  );
 }

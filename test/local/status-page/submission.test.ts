@@ -46,6 +46,18 @@ test('what the form has no field for stays as job.json had it, and what it has w
   expect(manifest.reference_set.images).toEqual([{ file: 'front.png', sha256, view: 'front' }]);
 });
 
+test('boxes say what is accepted; without any of them it is what job.json says', () => {
+  const base = { reference_set: { accept: ['no_face'] } };
+  const accepted = (boxes: Submission['fields']) => {
+    const fields = { ...SUBMISSION.fields, ...boxes };
+    return parseManifest(manifestBytes({ ...SUBMISSION, base, fields })).reference_set.accept;
+  };
+  const none = { 'reference_set.accept.no_face': false, 'reference_set.accept.small_face': false };
+  expect(accepted({})).toEqual(['no_face']);
+  expect(accepted({ ...none, 'reference_set.accept.different_person': true })).toEqual(['different_person']);
+  expect(accepted(none)).toBeUndefined();
+});
+
 test('every error names its field, photos that are too large too', () => {
   const fields = { ...SUBMISSION.fields, 'input.seed': 'seven', 'reference_set.consent.confirmed': false };
   const images = [{ file: 'front.png', view: 'front', size: MAX_IMAGE_BYTES + 1 }];
