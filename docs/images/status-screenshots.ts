@@ -1,10 +1,10 @@
 /**
  * Takes the pictures of the status page, as a browser shows it: the list, one job, the form with photos chosen.
  *
- *   npx tsx docs/images/status-screenshots.ts http://127.0.0.1:8321 docs/images [--dark] [--narrow] [--job <job id>]
+ *   npx tsx docs/images/status-screenshots.ts http://127.0.0.1:8321 docs/images [--dark] [--narrow] [--job <job id>] [--rejected <job id>]
  *
  * The page must run (`mv2id serve`) and have jobs; the job shown is the newest that succeeded, unless one is named. The list shows
- * what is there.
+ * what is there. A job that was rejected for its photos becomes status-check.png; nothing else is taken then.
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,6 +23,7 @@ async function main(): Promise<void> {
       dark: { type: 'boolean', default: false },
       narrow: { type: 'boolean', default: false },
       job: { type: 'string' },
+      rejected: { type: 'string' },
     },
   });
   const [url, folder] = positionals;
@@ -48,6 +49,11 @@ async function main(): Promise<void> {
         .toFile(path.join(folder, `status-${name}.png`));
     };
 
+    if (values.rejected) {
+      await open(page, `${url}/jobs/${values.rejected}`);
+      await shoot('check');
+      return;
+    }
     await open(page, url);
     await shoot('list');
     await open(page, values.job ? `${url}/jobs/${values.job}` : await newestVideo(page, url));
