@@ -58,6 +58,9 @@ test('it makes the video, receives the webhooks, and leaves nothing but the resu
   expect(stderr).toContain(job.id);
   const report = ReportSchema.parse(JSON.parse(readFileSync(path.join(out, 'report.json'), 'utf8')));
   expect(report.job_id).toBe(job.id);
+  // The faces of the example are found, and its video is of that person rather than of another.
+  expect(report.faces?.references.map(({ faces }) => faces)).toEqual([1, 1, 1]);
+  expect(report.faces?.outputs[0]?.identity.normalised).toBeGreaterThan(0.2);
   const page = readFileSync(path.join(out, 'report.html'), 'utf8');
   expect(page).toContain(readFileSync(path.join(out, 'video.mp4')).toString('base64'));
   for (const file of FILES) expect(stdout).toContain(`${path.relative(process.cwd(), path.join(out, file))}  `);

@@ -220,8 +220,9 @@ describe('in the place of the worker', () => {
     expect(broken.job.attempts.map(({ number }) => number)).toEqual([1, 2]);
     expect(broken.job.attempts[0]?.reason).toMatch(/exit code 75$/);
     expect(broken.job.output.map(({ key }) => path.basename(key))).toContain('video.mp4');
-    const { resumed_from_step, outputs } = await report(broken);
+    const { resumed_from_step, outputs, faces } = await report(broken);
     expect(resumed_from_step).toBeGreaterThan(0);
+    expect(faces).not.toBeNull();
     // The files name their jobs, so it is what was generated that is the same.
     expect(outputs[0]?.latents_sha256).toBe((await report(whole)).outputs[0]?.latents_sha256);
   });
