@@ -1,5 +1,5 @@
 /** A decoded picture as RGB: by the matrix and the range that the file states, upright. */
-import type { VideoFrame } from '@napi-rs/webcodecs';
+import type { PlaneLayout, VideoFrame } from '@napi-rs/webcodecs';
 import type { Pixels } from '../../faces/pixels';
 
 /** As mediabunny and WebCodecs name them; null or missing where the file says nothing. */
@@ -67,24 +67,29 @@ export async function toRgb(frame: VideoFrame, stated: StatedColour, rotation: R
   };
   const table = conversionTable(colour.matrix ?? (height <= MAX_SD_LINES ? 'smpte170m' : 'bt709'), colour.fullRange);
   const { shiftX, shiftY, bits, interleaved } = layout;
-  // Samples of more than 8 bits are 16 wide, little-endian: what is read of them is their upper 8 bits.
-  const wide = bits > 8;
-  const sample = (at: number) => (wide ? ((bytes[at]! | (bytes[at + 1]! << 8)) >> (bits - 8)) & 255 : bytes[at]!);
-  const step = (wide ? 2 : 1) * (interleaved ? 2 : 1);
-  const first = planes[1]!.offset;
+  const [samples, bytesEach] = bits > 8 ? [upperBits(bytes, bits), 2] : [bytes, 1];
+  const [lumaPlane, firstChroma, secondChroma] = planes.map(({ offset, stride }) => {
+    return { offset: offset / bytesEach, stride: stride / bytesEach };
+  }) as [PlaneLayout, PlaneLayout, PlaneLayout];
+  const step = interleaved ? 2 : 1;
+  const first = firstChroma.offset;
   const [blueAt, redAt] =
-    interleaved === 'uv' ? [first, first + 1] : interleaved === 'vu' ? [first + 1, first] : [first, planes[2]!.offset];
+    interleaved === 'uv'
+      ? [first, first + 1]
+      : interleaved === 'vu'
+        ? [first + 1, first]
+        : [first, secondChroma.offset];
   const data = new Uint8ClampedArray(3 * width * height);
   const { luma, redFromCr, greenFromCb, greenFromCr, blueFromCb } = table;
   for (let row = 0; row < height; row++) {
-    const lumaRow = planes[0]!.offset + row * planes[0]!.stride;
-    const chromaRow = (row >> shiftY) * planes[1]!.stride;
+    const lumaRow = lumaPlane.offset + row * lumaPlane.stride;
+    const chromaRow = (row >> shiftY) * firstChroma.stride;
     let to = 3 * (place.start + row * place.rowStep);
     for (let column = 0; column < width; column++) {
       const chroma = chromaRow + (column >> shiftX) * step;
-      const y = luma[sample(lumaRow + (wide ? 2 * column : column))]!;
-      const cb = sample(blueAt + chroma);
-      const cr = sample(redAt + chroma);
+      const y = luma[samples[lumaRow + column]!]!;
+      const cb = samples[blueAt + chroma]!;
+      const cr = samples[redAt + chroma]!;
       data[to] = y + redFromCr[cr]!;
       data[to + 1] = y + greenFromCb[cb]! + greenFromCr[cr]!;
       data[to + 2] = y + blueFromCb[cb]!;
@@ -92,6 +97,14 @@ export async function toRgb(frame: VideoFrame, stated: StatedColour, rotation: R
     }
   }
   return { ...place.size, data: new Uint8Array(data.buffer) };
+}
+
+/** Samples of more than 8 bits are 16 wide, little-endian: what is kept of them is their upper 8 bits. */
+function upperBits(bytes: Uint8Array, bits: number): Uint8Array {
+  return Uint8Array.from(
+    { length: bytes.length / 2 },
+    (_, i) => (bytes[2 * i]! | (bytes[2 * i + 1]! << 8)) >> (bits - 8),
+  );
 }
 
 /** Where a picture's pixels go when it is turned upright: index of the first, and steps from one to the next. */
