@@ -376,6 +376,18 @@ export const SECTIONS: readonly Section[] = [
           return { args: ['submit', set, '--home', set] };
         },
       },
+      {
+        title: 'Submit of photos without a face',
+        exitCode: 64,
+        spoil({ set }) {
+          const changed: Loose = manifest();
+          delete changed.reference_set.accept;
+          writeJob(set, changed);
+          return { args: ['submit', set, '--home', set] };
+        },
+      },
+      service('Check of a folder without images', ({ model }) => ['check', model]),
+      service('Sheet of another format', ({ set }) => ['check', set, '--sheet', 'sheet.gif']),
       service('Serve on no port', () => ['serve', '--port', '70000']),
       service('Serve with no slots', () => ['serve', '--slots', '0']),
     ],

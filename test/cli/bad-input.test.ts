@@ -19,7 +19,8 @@ call fails again), 70 where the machine or the program is, 130 after Ctrl-C. Not
 printed only with \`MV2ID_DEBUG=1\`.
 
 The commands of the service say the same of a set before they send anything; what only the service can find out stands in the
-\`error\` of the job object, in the same words ([job.md](job.md)).
+\`error\` of the job object, in the same words ([job.md](job.md)). What may be wrong with the faces in the photos (\`invalid_reference_set\`),
+and how it is overruled: [reference-check.md](reference-check.md).
 
 SET, MODEL and OUT stand for the folders of the call \`mv2id generate SET --model MODEL --out OUT\`. This page is written by
 \`test/cli/bad-input.test.ts\`, which runs every row.
