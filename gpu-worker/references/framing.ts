@@ -21,6 +21,7 @@ export interface Framing {
 const HEAD_IN_BOXES = 1.45;
 /** A head with its hair is about as wide as it is high, and wants room at its sides. */
 const MAX_HEAD_OF_WIDTH = 0.75;
+const ROOMIER = 1.2;
 /** What the detector's box varies by from view to view of one head: within it the picture's own framing is as good. */
 const MEASURING_ERROR = 0.1;
 
@@ -43,6 +44,12 @@ export function headFrame(
   const whole = wholeFrame(picture, video);
   if (isAlmost(wanted, whole)) return whole;
   return { ...wanted, y: Math.min(wanted.y, picture.height - height) };
+}
+
+/** More of the picture above and beside the head, for hair or a hat that the frame would cut; the lower edge stays. */
+export function roomierFrame({ x, y, width, height }: Box): Box {
+  const [wider, higher] = [ROOMIER * width, ROOMIER * height];
+  return { x: x + (width - wider) / 2, y: y + height - higher, width: wider, height: higher };
 }
 
 /** The whole picture, fitted inside and centred. */

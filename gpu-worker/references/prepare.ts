@@ -15,10 +15,12 @@ import type { Manifest, Preparation, ReferenceImage } from '../../contract/manif
 import { JobRejected } from '../../contract/rejection';
 import type { ViewChoice } from '../../contract/report';
 import { FaceReader } from '../../faces/face-reader';
+import { Matting } from '../../faces/matting';
 import { type Pixels, toSharp } from '../../faces/pixels';
 import { incompleteImage, requireDecodes } from '../../faces/reference-image';
 import type { CancelFlag } from '../cancellation';
 import { letterbox, readReferenceFile, type Size, toPlanes } from '../images';
+import { cutOut } from './cut-out';
 import type { Framing } from './framing';
 import { readMainFace, type SeenFace } from './main-face';
 import { chooseViews } from './view-choice';
@@ -93,27 +95,33 @@ export async function prepareReferences(
   const choices = chooseViews(faces.map(viewReading), numReferences);
 
   // 3 Prepare each
-  const pixels: Float32Array[] = [];
-  const uses: ReferenceUse[] = [];
-  for (const [i, file] of files.entries()) {
-    cancel.throwIfSet();
-    const { image } = file;
-    const use = { image, choice: choices[i]!, yaw: faces[i]?.pose.yaw ?? null };
-    if (use.choice === 'left_out') {
-      uses.push({ ...use, preparation, fed: null });
-      continue;
+  const matting = preparation === 'cut_out' ? await Matting.open() : null;
+  try {
+    const pixels: Float32Array[] = [];
+    const uses: ReferenceUse[] = [];
+    for (const [i, file] of files.entries()) {
+      cancel.throwIfSet();
+      const { image } = file;
+      const use = { image, choice: choices[i]!, yaw: faces[i]?.pose.yaw ?? null };
+      if (use.choice === 'left_out') {
+        uses.push({ ...use, preparation, fed: null });
+        continue;
+      }
+      const person = matting && (await file.read((bytes) => cutOut(bytes, faces[i] ?? null, settings, matting)));
+      const picture = person ?? (await file.read((bytes) => letterbox(bytes, settings.video)));
+      const fed = {
+        file: referenceFileName(pixels.length + 1, image.file),
+        width: picture.width,
+        height: picture.height,
+      };
+      await store(picture, path.join(outFolder, fed.file));
+      pixels.push(toPlanes(picture));
+      uses.push({ ...use, preparation: person ? 'cut_out' : 'as_uploaded', fed });
     }
-    const picture = await file.read((bytes) => letterbox(bytes, settings.video));
-    const fed = {
-      file: referenceFileName(pixels.length + 1, image.file),
-      width: picture.width,
-      height: picture.height,
-    };
-    await store(picture, path.join(outFolder, fed.file));
-    pixels.push(toPlanes(picture));
-    uses.push({ ...use, preparation: 'as_uploaded', fed });
+    return { pixels, uses };
+  } finally {
+    await matting?.release();
   }
-  return { pixels, uses };
 }
 
 function setFile(folder: string, image: ReferenceImage, field: string): SetFile {
