@@ -11,4 +11,8 @@ module.exports = {
   // Bundles and images that a synthesis left there.
   modulePathIgnorePatterns: ['<rootDir>/out/'],
   testTimeout: 120_000,
+  testSequencer: '<rootDir>/test/sequencer.js',
+  // Every core: by default Jest leaves one free, which of two is half of them. Modules of many suites stay in a worker's memory.
+  maxWorkers: '100%',
+  workerIdleMemoryLimit: '1GB',
 };
