@@ -67,6 +67,39 @@ const colourPicture: ImageRule = (read) => {
   return aboutImage('grey_picture', read, { rule: 'a photo in colour', got, figure: Number(read.chroma.toFixed(1)) });
 };
 
+const bareEyes: ImageRule = (read) => {
+  if (!hasCoveredEyes(read)) return null;
+  const got = 'something before the eyes, as sunglasses are';
+  return aboutImage('covered_eyes', read, { rule: 'a photo with the eyes in sight', got });
+};
+
+const bareMouth: ImageRule = (read) => {
+  if (!hasCoveredMouth(read)) return null;
+  const got = 'something before the mouth, as a mask or a scarf is';
+  return aboutImage('covered_mouth', read, { rule: 'a photo with nose and mouth in sight', got });
+};
+
+/** What covers a face is often of one colour, which says nothing about the picture. */
+const photographedFace: ImageRule = (read) => {
+  const ratio = read.signs?.textureRatio ?? 1;
+  if (ratio >= limits.MIN_TEXTURE_RATIO || hasCoveredEyes(read) || hasCoveredMouth(read)) return null;
+  const got = 'skin as smooth as in a drawing or a render';
+  const figure = Number(ratio.toFixed(3));
+  return aboutImage('drawn_face', read, { rule: 'a photo for a likeness of a real person', got, figure });
+};
+
+function hasCoveredEyes({ signs }: ReadImage): boolean {
+  const { coverings } = signs ?? {};
+  if (!coverings) return false;
+  return coverings.eyeSkin < limits.BARE_EYES.skin && coverings.eyeContrast < limits.BARE_EYES.contrast;
+}
+
+function hasCoveredMouth({ signs }: ReadImage): boolean {
+  const { coverings } = signs ?? {};
+  if (!coverings) return false;
+  return coverings.mouthSkin < limits.BARE_MOUTH.skin && coverings.mouthContrast < limits.BARE_MOUTH.contrast;
+}
+
 const statedView: ImageRule = (read) => {
   const { view } = read.image;
   const range = view && VIEW_YAWS[view];
@@ -83,6 +116,9 @@ export const IMAGE_RULES: readonly ImageRule[] = [
   sharpFace,
   uprightHead,
   colourPicture,
+  bareEyes,
+  bareMouth,
+  photographedFace,
   statedView,
 ];
 

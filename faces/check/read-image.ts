@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import type { ReferenceImage } from '../../contract/manifest';
 import type { FaceReader, FaceReading } from '../face-reader';
 import { type Pixels, readPixels } from '../pixels';
+import { readAnyWayUp } from './any-way-up';
+import { type FaceSigns, readSigns } from './signs';
 import { SECOND_FACE_SHARE } from './thresholds';
 
 export interface ImageToCheck {
@@ -22,6 +24,8 @@ export interface ReadImage {
   readonly face: FaceReading | null;
   /** Faces that count, the main one among them. */
   readonly faces: readonly FaceReading[];
+  /** Of the main face; null where there is none, or its detector gives too little of it. */
+  readonly signs: FaceSigns | null;
   /** Mean difference of the largest and the smallest channel, 0..255. */
   readonly chroma: number;
 }
@@ -29,15 +33,17 @@ export interface ReadImage {
 /** @param index of the image in job.json. */
 export async function readImage({ image, bytes }: ImageToCheck, index: number, reader: FaceReader): Promise<ReadImage> {
   const picture = await readPixels(bytes);
-  const found = await reader.read(picture);
-  const width = found[0]?.box.width ?? 0;
+  const found = await readAnyWayUp(picture, reader);
+  const face = found[0] ?? null;
+  const width = face?.box.width ?? 0;
   return {
     image,
     field: `reference_set.images[${index}]`,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     scale: picture.scale,
-    face: found[0] ?? null,
+    face,
     faces: found.filter(({ box }) => box.width >= SECOND_FACE_SHARE * width),
+    signs: face && readSigns(picture, face),
     chroma: meanChroma(picture),
   };
 }

@@ -24,3 +24,14 @@ export const DUPLICATE_PITCH = 15;
 export const SAME_PICTURE = { similarity: 0.99, degrees: 3 } as const;
 /** Largest difference between the channels of a picture without colours, in its mean: what JPEG leaves. */
 export const GREY_CHROMA = 2;
+/**
+ * Eyes that nothing covers: this share of them has the colour of skin, or pupil, white and lashes make this contrast (standard deviation
+ * of the logarithm of the luma).
+ */
+export const BARE_EYES = { skin: 0.25, contrast: 0.28 } as const;
+/** The same of nose and mouth, whose contrast is that of the lips. */
+export const BARE_MOUTH = { skin: 0.15, contrast: 0.2 } as const;
+/** Texture of the smooth places of a face over that of its rich ones: photos have 0.06 and more, most renders 0.03. */
+export const MIN_TEXTURE_RATIO = 0.04;
+/** Degrees of yaw up to which the places of eyes, nose and mouth are sure enough to tell what covers them. */
+export const MAX_SIGNS_YAW = 50;
