@@ -94,8 +94,9 @@ export function methodLines(evaluation: Evaluation): string[] {
 /** With what it was measured, and what that means. */
 function measuredLines({ measured_with, calibration, impostor, identity_figure }: Evaluation): string[] {
   const lines = [
-    `Measured with ${measured_with}:`,
-    `the same person from ${number(calibration.same)}, another below ${number(calibration.different)}; ${impostorText(impostor)}.`,
+    `Measured with ${measured_with}.`,
+    `Its calibration: the same person from ${number(calibration.same)}, another below ${number(calibration.different)}.`,
+    impostorText(impostor),
   ];
   return identity_figure === 'MvRC-Arc'
     ? lines
@@ -103,12 +104,12 @@ function measuredLines({ measured_with, calibration, impostor, identity_figure }
 }
 
 function impostorText(impostor: Evaluation['impostor']): string {
-  if (!impostor) return 'what other people score is not known';
+  if (!impostor) return 'What other people score is not known.';
   const source =
     impostor.source === 'references_of_other_cases'
       ? `${counted(impostor.pairs!, 'pair')} of references of different cases`
       : "the embedder's calibration";
-  return `other people score ${number(impostor.cosine)} (${source})`;
+  return `Other people score ${number(impostor.cosine)} (${source}).`;
 }
 
 function findingLines({ videos, references }: Evaluation): string[] {

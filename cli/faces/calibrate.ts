@@ -85,6 +85,9 @@ function calibrationLines(calibration: Calibration, measuredWith: string, leftOu
     `  ${JSON.stringify(proposedKeys(calibration)).slice(1, -1).replaceAll('":', '": ').replaceAll(',"', ', "')}`,
     'same: at most 1 % of intruders reach it in the set check.',
     'different: at most 1 % of the pairs of one person lie below it.',
+    ...(calibration.proposal?.same === calibration.proposal?.different
+      ? ['Nothing lies between the two kinds of pairs here: both are the middle.']
+      : []),
     ...(fewPairs
       ? [`With so few pairs (${Math.min(samePairs, differentPairs)}), 1 % is none of them: more people make it surer.`]
       : []),
