@@ -8,6 +8,8 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
+  // A realm looks its globals up slowly: the loops over pixels took a hundred times as long without this.
+  sandboxInjectedGlobals: ['Math'],
   // Bundles and images that a synthesis left there.
   modulePathIgnorePatterns: ['<rootDir>/out/'],
   testTimeout: 120_000,
