@@ -2,6 +2,7 @@
  * A contact sheet of a check: every picture as it was looked at, with the face that was found, where it is turned to, and the
  * verdict, in words as well as in the colour and the line of its frame.
  */
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp, { type OverlayOptions } from 'sharp';
 import { mustBe } from '../contract/field-error';
@@ -32,6 +33,8 @@ const FRAMES: Record<CheckVerdict, { colour: string; width: number; dash: string
   warning: { colour: '#8a6100', width: 4, dash: '14 6' },
   error: { colour: '#a3262a', width: 8, dash: 'none' },
 };
+/** Codes of what a path can be in place of a file; a full disk is no fault of the path. */
+const NOT_A_PLACE: readonly string[] = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EROFS'];
 /** Length of the arrow of a full profile, in widths of the face. */
 const ARROW_SHARE = 0.5;
 /** Shorter ones say nothing. */
@@ -96,10 +99,14 @@ export async function writeCheckSheet(
   const overlay = Buffer.from(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${drawn.join('')}</svg>`,
   );
-  await sharp({ create: { width, height, channels: 3, background: PAPER } })
+  const sheet = sharp({ create: { width, height, channels: 3, background: PAPER } })
     .composite([...pictures, { input: overlay }])
     .removeAlpha()
-    .toFile(file);
+    .toFormat(/\.png$/i.test(file) ? 'png' : 'jpeg');
+  await writeFile(file, await sheet.toBuffer()).catch((error: NodeJS.ErrnoException) => {
+    if (!NOT_A_PLACE.includes(`${error.code}`)) throw error;
+    throw new UsageError(mustBe('--sheet', 'a file that can be written', `${file} (${error.code})`).message);
+  });
 }
 
 /** Where a picture lies in its square, and how many pixels of the sheet one that was looked at is. */

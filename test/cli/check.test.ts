@@ -101,6 +101,11 @@ test.each([
   ['no folder', ['check', 'none'], /^mv2id: job\.json must be a readable file in .*none, got ENOENT\.$/],
   ['a sheet of another format', ['check', ADA, '--sheet', 'a.gif'], /^mv2id: --sheet must be a file name ending in/],
   [
+    'a sheet in no folder',
+    ['check', ADA, '--sheet', '/none/a.png'],
+    /^mv2id: --sheet must be a file that can be written, got/,
+  ],
+  [
     'no faces.json',
     ['check', ADA, '--faces', 'none.json'],
     /^mv2id: faces\.json must be a readable file, got none\.json/,
