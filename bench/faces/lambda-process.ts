@@ -7,12 +7,19 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+export interface Moment {
+  /** Milliseconds since 1970. */
+  readonly clock: number;
+  /** Milliseconds that all threads have worked since the process began; unlike the clock, they are the same on a busy machine. */
+  readonly cpu: number;
+}
+
 export interface ProcessFigures {
-  /** Clock times of the first cold steps, milliseconds since 1970. */
-  readonly started: number;
-  readonly loaded: number;
-  readonly opened: number;
-  readonly judged: number;
+  /** When each of the cold steps was done. */
+  readonly started: Moment;
+  readonly loaded: Moment;
+  readonly opened: Moment;
+  readonly judged: Moment;
   /** CPU milliseconds for all images, one entry a time: of all threads. */
   readonly decodeAlone: readonly number[];
   readonly networksAlone: readonly number[];
@@ -23,7 +30,10 @@ export interface ProcessFigures {
   readonly peakMemory: number;
 }
 
-const now = () => performance.timeOrigin + performance.now();
+function now(): Moment {
+  const { user, system } = process.cpuUsage();
+  return { clock: performance.timeOrigin + performance.now(), cpu: (user + system) / 1000 };
+}
 
 async function main(): Promise<ProcessFigures> {
   const started = now();
@@ -78,10 +88,9 @@ async function main(): Promise<ProcessFigures> {
 }
 
 async function cpuMilliseconds(work: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
+  const before = now();
   await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return now().cpu - before.cpu;
 }
 
 main().then(
