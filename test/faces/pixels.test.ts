@@ -1,8 +1,8 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { letterboxSquare, readPixels } from '../../faces/pixels';
 
 /** Red left, blue right. */
-function halves(width: number, height: number): sharp.Sharp {
+function halves(width: number, height: number): Sharp {
   const data = Buffer.alloc(3 * width * height);
   for (let at = 0; at < width * height; at++) data[3 * at + (at % width < width / 2 ? 0 : 2)] = 255;
   return sharp(data, { raw: { width, height, channels: 3 } });

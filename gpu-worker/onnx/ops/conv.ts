@@ -119,7 +119,7 @@ export function Resize(
   );
   const name = `scales(${factors.join(',')})`;
   const scales = g.find(name) ?? g.constant(name, 'float32', [factors.length], factors);
-  const attributes =
+  const attributes: Readonly<Record<string, string>> =
     mode === 'nearest'
       ? { mode, coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
       : { mode, coordinate_transformation_mode: 'half_pixel' };
