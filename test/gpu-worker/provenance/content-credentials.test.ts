@@ -101,7 +101,9 @@ if (isInstalled()) {
         [env.C2PA_PRIVATE_KEY]: KEY_FILE,
       };
       const program = path.join(__dirname, 'sign-sample.ts');
-      execFileSync(process.execPath, ['--require', require.resolve('../../../bin/typescript'), program, folder], { env: environment });
+      execFileSync(process.execPath, ['--require', require.resolve('../../../bin/typescript'), program, folder], {
+        env: environment,
+      });
       const video = readFileSync(path.join(folder, 'video.mp4'));
       expect(video.indexOf(Buffer.from(C2PA_UUID, 'hex'))).toBeLessThan(video.indexOf('moov'));
       expect(video.indexOf('moov')).toBeLessThan(video.indexOf('mdat'));
