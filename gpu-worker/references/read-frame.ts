@@ -19,19 +19,46 @@ const WHITE = { r: 255, g: 255, b: 255 };
  * @throws Error of the decoder when its data are damaged.
  */
 export async function readFrame(bytes: Uint8Array, frame: Box, size: Size): Promise<FramedPart> {
-  const { autoOrient } = await sharp(bytes, DECODING).metadata();
-  const across = part(frame.x, frame.width, autoOrient.width, size.width);
-  const down = part(frame.y, frame.height, autoOrient.height, size.height);
+  const { autoOrient: upright, orientation = 1 } = await sharp(bytes, DECODING).metadata();
+  const across = part(frame.x, frame.width, upright.width, size.width);
+  const down = part(frame.y, frame.height, upright.height, size.height);
+  const shown = { x: across.from, y: down.from, width: across.count, height: down.count };
   const [width, height] = [across.length, down.length];
+  // Turned upright last: before, the decoder would have to hold the whole photo.
+  const stored = storedBox(shown, upright, orientation);
+  const result = storedBox({ x: 0, y: 0, width, height }, { width, height }, orientation);
   const data = await sharp(bytes, DECODING)
-    .autoOrient()
-    .extract({ left: across.from, top: down.from, width: across.count, height: down.count })
+    .extract({ left: stored.x, top: stored.y, width: stored.width, height: stored.height })
     .toColourspace('srgb')
     .flatten({ background: WHITE })
-    .resize({ width, height, fit: 'fill', kernel: 'lanczos3' })
+    .resize({ width: result.width, height: result.height, fit: 'fill', kernel: 'lanczos3' })
     .raw({ depth: 'uchar' })
     .toBuffer();
-  return { pixels: { data, width, height }, left: across.at, top: down.at };
+  return { pixels: turnedUpright(data, { width, height }, orientation), left: across.at, top: down.at };
+}
+
+/** Where a part of the upright picture lies in the file, whose first row and column EXIF may mean to be others (1 to 8). */
+function storedBox({ x, y, width, height }: Box, upright: Size, orientation: number): Box {
+  const u = [2, 3, 6, 7].includes(orientation) ? upright.width - x - width : x;
+  const v = [3, 4, 7, 8].includes(orientation) ? upright.height - y - height : y;
+  const isLying = orientation >= 5;
+  return isLying ? { x: v, y: u, width: height, height: width } : { x: u, y: v, width, height };
+}
+
+/** @param stored as it lies in the file. @param upright its size when it is turned. */
+function turnedUpright(stored: Uint8Array, upright: Size, orientation: number): Pixels {
+  const { width, height } = upright;
+  if (orientation === 1) return { data: stored, width, height };
+  const columns = orientation >= 5 ? height : width;
+  const data = new Uint8Array(stored.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = storedBox({ x, y, width: 1, height: 1 }, upright, orientation);
+      const at = 3 * (from.y * columns + from.x);
+      data.set(stored.subarray(at, at + 3), 3 * (y * width + x));
+    }
+  }
+  return { data, width, height };
 }
 
 /** The whole frame at `size`, white where the picture has nothing. @param part read for a frame of `full`. */

@@ -57,13 +57,24 @@ test('a frame that is not of whole pixels, or larger than the picture, fills its
   }
 });
 
-test('the frame is one of the upright picture', async () => {
-  // Stored lying on its side, to be turned by a quarter (EXIF 6).
-  const lying = await sharp(marked(), { raw: { width: 80, height: 40, channels: 3 } })
-    .rotate(270)
-    .png()
-    .withMetadata({ orientation: 6 })
-    .toBuffer();
-  expect((await sharp(lying).metadata()).width).toBe(40);
-  expect((await shown(lying, 30, 10, 40, 20)).data).toEqual((await shown(await png(), 30, 10, 40, 20)).data);
-});
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'EXIF orientation %i: the frame is one of the upright picture',
+  async (orientation) => {
+    const stored = await sharp(marked(), { raw: { width: 80, height: 40, channels: 3 } })
+      .png()
+      .withMetadata({ orientation })
+      .toBuffer();
+    const upright = await sharp(stored).autoOrient().png().toBuffer();
+    for (const [x, y, width, height] of [
+      [30, 10, 40, 20],
+      [5, 2, 20, 10],
+      [-10, 30, 60, 30],
+    ] as const) {
+      // biome-ignore format: one row
+      const [turned, plain] = [await shown(stored, x, y, width, height), await shown(upright, x, y, width, height)];
+      // The decoder's library enlarges a mirrored picture a little otherwise.
+      const differences = turned.data.map((value, at) => Math.abs(value - plain.data[at]!));
+      expect(Math.max(...differences)).toBeLessThanOrEqual(width < 40 ? 3 : 0);
+    }
+  },
+);
