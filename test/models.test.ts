@@ -42,7 +42,7 @@ test('mv2id-tiny makes a video of the example, here in two steps', async () => {
     );
     const { width, height, num_frames } = result.plan.input;
     expect([width, height, num_frames]).toEqual([128, 128, 33]);
-    expect(readdirSync(outFolder).sort()).toEqual(['poster.jpg', 'video.mp4']);
+    expect(readdirSync(outFolder).sort()).toEqual(['poster.jpg', 'references', 'video.mp4']);
   } finally {
     rmSync(outFolder, { recursive: true });
   }
