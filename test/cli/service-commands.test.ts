@@ -16,7 +16,12 @@ import { run, runProcess } from './command';
 import { failJob, finishJob, startJob, takeJob } from './played-service';
 
 const TENANT = 'acme';
-const FILES = { 'video.mp4': 'a video', 'poster.jpg': 'a poster', 'report.html': 'a report' };
+const FILES = {
+  'video.mp4': 'a video',
+  'poster.jpg': 'a poster',
+  'report.html': 'a report',
+  'references/1-front.png': 'a reference',
+};
 
 const homeOfUser = process.env.HOME;
 let folder: string;
@@ -236,12 +241,17 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     await finishJob(ports, job.id, FILES);
     const { exitCode, stdout } = await command('results', id, '--out', out);
     expect(exitCode).toBe(0);
-    expect(readdirSync(out).sort()).toEqual([...Object.keys(FILES), 'job.json'].sort());
+    expect(filesIn(out)).toEqual([...Object.keys(FILES), 'job.json'].sort());
     for (const [file, content] of Object.entries(FILES)) {
       expect(readFileSync(path.join(out, file), 'utf8')).toBe(content);
       expect(stdout).toContain(path.relative(process.cwd(), path.join(out, file)));
     }
     expect(JSON.parse(readFileSync(path.join(out, 'job.json'), 'utf8'))).toEqual((await ports.jobs.get(id))!.job);
+
+    // Of an earlier result, which the new one takes the place of.
+    writeFileSync(path.join(out, 'references/2-side.png'), 'an old reference');
+    expect((await command('results', id, '--out', out)).exitCode).toBe(0);
+    expect(filesIn(out)).toEqual([...Object.keys(FILES), 'job.json'].sort());
   });
 
   test('results keeps nothing of a job of which one file is not what it was', async () => {
@@ -257,6 +267,11 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     expect(readdirSync(out)).toEqual([]);
   });
 });
+
+function filesIn(out: string): string[] {
+  const entries = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return entries.map(({ parentPath, name }) => path.relative(out, path.join(parentPath, name))).sort();
+}
 
 async function untilUploaded<T>(take: () => Promise<T>): Promise<T> {
   for (;;) {

@@ -1,13 +1,15 @@
 /** The whole pipeline on random weights: what comes out, and that it depends on what it should depend on. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
+import sharp from 'sharp';
 import { type Manifest, parseManifest } from '../../contract/manifest';
 import { CancelFlag, GenerationCanceled } from '../../gpu-worker/cancellation';
 import { OutOfMemoryError } from '../../gpu-worker/errors';
 import { type GenerationEvent, type GenerationRequest, generate } from '../../gpu-worker/generate';
 import { seededNoise } from '../../gpu-worker/noise';
+import { ada } from '../faces/photos';
 import { writeSafetensors } from '../golden';
 import { ORIGIN } from '../origin';
 import { CONDITIONING, writeRandomModel } from '../random-model';
@@ -164,6 +166,65 @@ test('a directory without reference_conditioning.json is plain text-to-video, an
     message: 'This model takes no references: the images are not used.',
   });
 });
+
+test('the model decides how its references are prepared, and the job may decide otherwise', async () => {
+  const cutting = withConditioning('cutting', { preparation: 'cut_out' });
+  const faces = await writeFaceSet(path.join(folder, 'faces'));
+  const latentsWith = (modelDir: string, preparation?: 'cut_out' | 'as_uploaded') => {
+    const { reference_set, ...rest } = job({});
+    const images = [{ file: 'front.png' }];
+    return latentsOf({
+      modelDir,
+      setFolder: faces,
+      manifest: { ...rest, reference_set: { ...reference_set, images, preparation } },
+    });
+  };
+  const cut = await latentsWith(cutting);
+  const asUploaded = await latentsWith(modelDir);
+  expect(cut).not.toBe(asUploaded);
+  expect(await latentsWith(modelDir, 'cut_out')).toBe(cut);
+  expect(await latentsWith(cutting, 'as_uploaded')).toBe(asUploaded);
+});
+
+test('what is left out, and what could not be cut out, is told', async () => {
+  const two = withConditioning('two views', { preparation: 'cut_out', max_references: 2 });
+  const faces = await writeFaceSet(path.join(folder, 'three'));
+  const { reference_set, ...rest } = job({});
+  const images = ['front.png', 'green.png', 'side.png'].map((file) => ({ file }));
+  const { result, events } = await run({
+    modelDir: two,
+    setFolder: faces,
+    manifest: { ...rest, reference_set: { ...reference_set, images } },
+  });
+  expect(result.plan.numReferences).toBe(2);
+  expect(result.references.map(({ choice, fed }) => [choice, fed?.file])).toEqual([
+    ['most_frontal', 'references/1-front.png'],
+    ['left_out', undefined],
+    ['new_angle', 'references/2-side.png'],
+  ]);
+  const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+  expect(notices).toEqual(['The model takes 2 references: green.png left out.']);
+  const alone = await run({
+    modelDir: two,
+    setFolder: faces,
+    manifest: { ...rest, reference_set: { ...reference_set, images: images.slice(1, 2) } },
+  });
+  expect(alone.events).toContainEqual({
+    type: 'notice',
+    message: 'Nobody to cut out is found in green.png: used as uploaded.',
+  });
+});
+
+/** A face from the front and from the side, and a picture of nobody. */
+async function writeFaceSet(setFolder: string): Promise<string> {
+  mkdirSync(setFolder);
+  copyFileSync(ada(0), path.join(setFolder, 'front.png'));
+  copyFileSync(ada(60), path.join(setFolder, 'side.png'));
+  await sharp({ create: { width: 96, height: 96, channels: 3, background: '#0a0' } }).toFile(
+    path.join(setFolder, 'green.png'),
+  );
+  return setFolder;
+}
 
 test('a model with two experts uses both', async () => {
   const two = writeRandomModel(path.join(folder, 'two'), { boundaryRatio: 0.9 });

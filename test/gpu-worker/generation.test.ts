@@ -44,7 +44,7 @@ test('the thread generates, and the main thread keeps running meanwhile', async 
   const { files } = await startGeneration(task, (event) => events.push(event)).result;
   clearInterval(timer);
   expect(files.map(({ file }) => file)).toEqual(['video.mp4', 'poster.jpg']);
-  expect(readdirSync(task.outFolder).sort()).toEqual(['poster.jpg', 'video.mp4']);
+  expect(readdirSync(task.outFolder).sort()).toEqual(['poster.jpg', 'references', 'video.mp4']);
   expect(events.filter(({ type }) => type === 'step')).toHaveLength(2);
   expect(ticks).toBeGreaterThan(5);
 });

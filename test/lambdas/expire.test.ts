@@ -18,7 +18,14 @@ import {
 } from './factories';
 
 const DAY = 24 * 3600;
-const FILES = ['poster.jpg', 'report.html', 'report.json', 'video.mp4', 'checkpoint/state.mv2id'];
+const FILES = [
+  'poster.jpg',
+  'references/1-front.png',
+  'report.html',
+  'report.json',
+  'video.mp4',
+  'checkpoint/state.mv2id',
+];
 
 let context: TestContext;
 beforeEach(async () => {

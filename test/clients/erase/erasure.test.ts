@@ -8,7 +8,14 @@ import type { Ports } from '../../../clients/ports';
 import { ErasureCertificateSchema, placeHash } from '../../../contract/erasure';
 import type { DeliverMessage } from '../../../contract/events';
 import type { JobRecord } from '../../../contract/job-record';
-import { checkpointKey, JOB_FILE_NAME, manifestKey, resultKey, uploadKey } from '../../../contract/keys';
+import {
+  checkpointKey,
+  JOB_FILE_NAME,
+  manifestKey,
+  referenceFileName,
+  resultKey,
+  uploadKey,
+} from '../../../contract/keys';
 import { expire } from '../../../lambdas/expire';
 import { createNotify } from '../../../lambdas/notify';
 import { submit } from '../../../lambdas/submit';
@@ -65,6 +72,7 @@ async function finished(place = PLACE): Promise<JobRecord> {
   }
   await ports.buckets.results.put(resultKey(job.id, 'video.mp4'), 'a video');
   await ports.buckets.results.put(checkpointKey(job.id, 'state.mv2id'), 'latents');
+  await ports.buckets.results.put(resultKey(job.id, referenceFileName(1, 'front.png')), 'a face');
   await ledger.change(job.id, () => ({ status: 'processing' }));
   return (await ledger.change(job.id, () => ({ status: 'succeeded' })))!;
 }
@@ -106,7 +114,7 @@ describe('an erasure', () => {
       { body: JSON.stringify(message) },
       { body: 'nobody can read this' },
     ]);
-    expect(await left()).toMatchObject({ uploads: 3, jobs: 1, results: 3, deliveries: 1, consents: 1, logs: 1 });
+    expect(await left()).toMatchObject({ uploads: 3, jobs: 1, results: 4, deliveries: 1, consents: 1, logs: 1 });
 
     const certificate = await erase();
 
@@ -120,7 +128,7 @@ describe('an erasure', () => {
     const letters = await context.ports.deadLetters.webhooks.receive({ max: 10, visibilitySeconds: 10 });
     expect(letters.map(({ body }) => body)).toEqual(['nobody can read this']);
 
-    expect(await left(OTHER)).toMatchObject({ uploads: 3, jobs: 1, results: 3, consents: 1 });
+    expect(await left(OTHER)).toMatchObject({ uploads: 3, jobs: 1, results: 4, consents: 1 });
     expect((await context.ports.jobs.get(kept.id))?.job.status).toBe('succeeded');
   });
 

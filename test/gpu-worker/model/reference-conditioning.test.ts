@@ -15,6 +15,8 @@ const MV2ID = {
   offset: 1,
   reference_timestep: 'zero',
   max_references: 4,
+  preparation: 'cut_out',
+  framing: { head: 0.64, eyes: 0.44 },
   dropped_references: 'omit',
   guidance: {
     branches: [
@@ -77,6 +79,7 @@ test('a preset stands for a whole file, and a key beside it replaces that key', 
     defaults: { width: 832, height: 480, guidance: { text: 7.5, image: 5 } },
   });
   expect(parse({ version: 1, preset: 'phantom', max_references: 2 }).max_references).toBe(2);
+  expect(parse({ version: 1, preset: 'phantom', preparation: 'cut_out' }).preparation).toBe('cut_out');
 });
 
 test('a directory without the file is plain text-to-video', async () => {
@@ -105,6 +108,12 @@ test.each([
     'ofset must be absent (reference_conditioning.json takes version, scheme,',
   ],
   ['an unknown preset', { version: 1, preset: 'uno' }, 'preset must be one of "text-to-video", "phantom", got "uno".'],
+  [
+    'an unknown preparation',
+    { ...MV2ID, preparation: 'masked' },
+    'preparation must be one of "cut_out", "as_uploaded", got "masked".',
+  ],
+  ['a head larger than the frame', { ...MV2ID, framing: { head: 1.5, eyes: 0.4 } }, 'framing.head must be'],
   ['no version', { preset: 'phantom' }, 'version must be 1, got nothing.'],
   [
     'defaults that lack a key',
@@ -114,6 +123,15 @@ test.each([
 ])('%s is refused by name', (_name, json, message) => {
   expect(() => parse(json)).toThrow(ModelError);
   expect(() => parse(json)).toThrow(`m/reference_conditioning.json: ${message}`);
+});
+
+test('references are as uploaded, heads and shoulders where they are cut out, unless the model says otherwise', () => {
+  const { preparation, framing } = parse({ ...MV2ID, preparation: undefined, framing: undefined });
+  expect({ preparation, framing }).toEqual({ preparation: 'as_uploaded', framing: { head: 0.5, eyes: 0.42 } });
+  expect(parse({ ...MV2ID, framing: null }).framing).toBeNull();
+  for (const preset of ['phantom', 'text-to-video']) {
+    expect(parse({ version: 1, preset }).preparation).toBe('as_uploaded');
+  }
 });
 
 test('text that is no JSON is refused', () => {

@@ -194,6 +194,7 @@ export async function succeed(sample: SamplePage, id: JobId, files: Record<strin
   const types: Record<string, string> = {
     mp4: 'video/mp4',
     jpg: 'image/jpeg',
+    png: 'image/png',
     html: 'text/html',
     json: 'application/json',
   };

@@ -326,6 +326,14 @@ describe('files', () => {
     expect((await get(video)).status).toBe(403);
   });
 
+  test('the references as the model was fed them are listed and opened', async () => {
+    const { id } = await createSampleJob(sample, { set: 'fed' });
+    await progressTo(sample, id, 20);
+    await succeed(sample, id, { 'video.mp4': VIDEO, 'references/1-front.png': Buffer.from('a face') });
+    const { status, headers, body } = await get(linkTo(await text(`/jobs/${id}`), 'references/1-front.png'));
+    expect([status, headers['content-type'], body.toString()]).toEqual([200, 'image/png', 'a face']);
+  });
+
   test('even a signed link leads to no model and no checkpoint', async () => {
     await sample.ports.buckets.results.put(resultKey(id, 'checkpoint/latents.json'), '{}');
     const key = await sample.ports.linkKey();
