@@ -29,7 +29,7 @@ const TENANT = 'studio';
 /** Enough that a job still runs when it is reclaimed. */
 const STEPS = 100;
 /** An image is pulled by every instance that starts. */
-const MAX_APP_BYTES = 160e6;
+const MAX_APP_BYTES = 170e6;
 
 let folder: string;
 let app: string;
