@@ -48,32 +48,83 @@ export function alignment(landmarks: Landmarks, { size, zoom, dy }: Alignment): 
 
 /** The face as a square picture. */
 export function alignFace(picture: Pixels, similarity: Similarity, size: number): Pixels {
+  // Where many pixels become one they are averaged first, or fine hair would turn to noise.
+  const factor = Math.floor(Math.hypot(similarity.a, similarity.b));
+  if (factor < 2) return warped(picture, similarity, size);
+  const { pixels, left, top } = shrunkAround(picture, similarity, size, factor);
   const { a, b, shift } = similarity;
-  const { data, width, height } = picture;
-  const out = new Uint8Array(3 * size * size);
-  // Where many pixels become one they are averaged, or fine hair would turn to noise.
-  const samples = Math.max(1, Math.ceil(Math.hypot(a, b)));
-  const sum = [0, 0, 0];
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      sum.fill(0);
-      for (let sample = 0; sample < samples * samples; sample++) {
-        const u = column + ((sample % samples) + 0.5) / samples;
-        const v = row + (Math.floor(sample / samples) + 0.5) / samples;
-        const x = clamp(a * u - b * v + shift.x - 0.5, width - 1);
-        const y = clamp(b * u + a * v + shift.y - 0.5, height - 1);
-        const [left, top] = [Math.min(Math.floor(x), width - 2), Math.min(Math.floor(y), height - 2)];
-        const [right, bottom] = [x - left, y - top];
-        const at = 3 * (top * width + left);
-        for (let channel = 0; channel < 3; channel++) {
-          const from = at + channel;
-          const upper = data[from]! * (1 - right) + data[from + 3]! * right;
-          const lower = data[from + 3 * width]! * (1 - right) + data[from + 3 * width + 3]! * right;
-          sum[channel]! += upper * (1 - bottom) + lower * bottom;
+  const inSmall = { x: (shift.x - left) / factor, y: (shift.y - top) / factor };
+  return warped(pixels, { a: a / factor, b: b / factor, shift: inSmall }, size);
+}
+
+/** The part of the picture that the square covers, every `factor` x `factor` pixels of it as their mean. */
+function shrunkAround(picture: Pixels, { a, b, shift }: Similarity, size: number, factor: number) {
+  const corners = [0, size].flatMap((u) =>
+    [0, size].map((v) => ({ x: a * u - b * v + shift.x, y: b * u + a * v + shift.y })),
+  );
+  const columns = range(
+    corners.map(({ x }) => x),
+    picture.width,
+    factor,
+  );
+  const rows = range(
+    corners.map(({ y }) => y),
+    picture.height,
+    factor,
+  );
+  const [left, top, width, height] = [columns.from, rows.from, columns.count, rows.count];
+  const data = new Uint8Array(3 * width * height);
+  const weight = 1 / (factor * factor);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let y = top + row * factor; y < top + (row + 1) * factor; y++) {
+        const line = Math.min(y, picture.height - 1) * picture.width;
+        for (let x = left + column * factor; x < left + (column + 1) * factor; x++) {
+          const at = 3 * (line + Math.min(x, picture.width - 1));
+          red += picture.data[at]!;
+          green += picture.data[at + 1]!;
+          blue += picture.data[at + 2]!;
         }
       }
-      const at = 3 * (row * size + column);
-      for (let channel = 0; channel < 3; channel++) out[at + channel] = Math.round(sum[channel]! / samples ** 2);
+      const to = 3 * (row * width + column);
+      data[to] = red * weight + 0.5;
+      data[to + 1] = green * weight + 0.5;
+      data[to + 2] = blue * weight + 0.5;
+    }
+  }
+  return { pixels: { data, width, height }, left, top };
+}
+
+/** So many times `factor` pixels that they cover all of `places` that lies in the picture; two at least, to blend between. */
+function range(places: readonly number[], length: number, factor: number): { from: number; count: number } {
+  const from = Math.min(Math.max(Math.floor(Math.min(...places)), 0), length - 1);
+  const to = Math.min(Math.max(Math.ceil(Math.max(...places)), from + 1), length);
+  return { from, count: Math.max(Math.ceil((to - from) / factor), 2) };
+}
+
+/** Bilinear; beyond the picture its border goes on. No array in the loops: they are most of what looking at a photo costs. */
+function warped({ data, width, height }: Pixels, { a, b, shift }: Similarity, size: number): Pixels {
+  const out = new Uint8Array(3 * size * size);
+  const stride = 3 * width;
+  for (let row = 0; row < size; row++) {
+    for (let column = 0; column < size; column++) {
+      const x = Math.min(Math.max(a * (column + 0.5) - b * (row + 0.5) + shift.x - 0.5, 0), width - 1);
+      const y = Math.min(Math.max(b * (column + 0.5) + a * (row + 0.5) + shift.y - 0.5, 0), height - 1);
+      const left = Math.min(Math.floor(x), width - 2);
+      const top = Math.min(Math.floor(y), height - 2);
+      const toRight = x - left;
+      const down = y - top;
+      const from = top * stride + 3 * left;
+      const to = 3 * (row * size + column);
+      for (let channel = 0; channel < 3; channel++) {
+        const at = from + channel;
+        const upper = data[at]! * (1 - toRight) + data[at + 3]! * toRight;
+        const lower = data[at + stride]! * (1 - toRight) + data[at + stride + 3]! * toRight;
+        out[to + channel] = upper * (1 - down) + lower * down + 0.5;
+      }
     }
   }
   return { data: out, width: size, height: size };
@@ -98,8 +149,4 @@ function leastSquares(pairs: readonly { from: Point; to: Point }[]): Similarity 
   const [a, b] = [re / norm, im / norm];
   if (Math.hypot(a, b) < 1e-6) return null;
   return { a, b, shift: { x: to.x - a * from.x + b * from.y, y: to.y - b * from.x - a * from.y } };
-}
-
-function clamp(value: number, most: number): number {
-  return Math.min(Math.max(value, 0), most);
 }
