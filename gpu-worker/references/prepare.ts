@@ -10,7 +10,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { referenceFileName } from '../../contract/keys';
+import { REFERENCES_FOLDER, referenceFileName } from '../../contract/keys';
 import type { Manifest, Preparation, ReferenceImage } from '../../contract/manifest';
 import { JobRejected } from '../../contract/rejection';
 import type { ViewChoice } from '../../contract/report';
@@ -20,6 +20,7 @@ import { type Pixels, toSharp } from '../../faces/pixels';
 import { incompleteImage, requireDecodes } from '../../faces/reference-image';
 import type { CancelFlag } from '../cancellation';
 import { letterbox, readReferenceFile, type Size, toPlanes } from '../images';
+import { writeWholeFile } from '../whole-file';
 import { cutOut } from './cut-out';
 import type { Framing } from './framing';
 import { readMainFace, type SeenFace } from './main-face';
@@ -114,7 +115,7 @@ export async function prepareReferences(
         width: picture.width,
         height: picture.height,
       };
-      await store(picture, path.join(outFolder, fed.file));
+      await store(picture, outFolder, fed.file);
       pixels.push(toPlanes(picture));
       uses.push({ ...use, preparation: person ? 'cut_out' : 'as_uploaded', fed });
     }
@@ -155,7 +156,9 @@ function viewReading(face: SeenFace | null) {
   return { yaw: face?.pose.yaw ?? null, sharpness: face?.sharpness ?? 0 };
 }
 
-async function store(picture: Pixels, file: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  await toSharp(picture).png().toFile(file);
+async function store(picture: Pixels, outFolder: string, file: string): Promise<void> {
+  await mkdir(path.join(outFolder, REFERENCES_FOLDER)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await writeWholeFile(path.join(outFolder, file), await toSharp(picture).png().toBuffer());
 }

@@ -98,7 +98,7 @@ test('a file that cannot be written whole is named, with code 70 and nothing lef
   });
   const exitCode = await new Promise((resolve) => child.on('close', resolve));
   expect(stderr).toMatch(
-    /mv2id: .*\/d\/(poster\.jpg|video\.mp4) must be written whole, got (ENOSPC: the disk is full|EFBIG: .*)\.\n$/,
+    /mv2id: .*\/d\/(references\/1-front\.png|poster\.jpg|video\.mp4) must be written whole, got (ENOSPC: the disk is full|EFBIG: .*)\.\n$/,
   );
   expect(exitCode).toBe(70);
 });
