@@ -2,16 +2,20 @@
  * faces.json: which models look at faces, for those who have better ones than the built-in.
  *
  *   { "detector": { "kind": "yunet", "path": "face_detection_yunet_2023mar.onnx" },
- *     "embedder": { "preset": "auraface", "path": "glintr100.onnx", "sha256": "..." } }
+ *     "embedder": { "preset": "auraface", "path": "glintr100.onnx", "sha256": "..." },
+ *     "matting": { "preset": "modnet", "path": "modnet_photographic_portrait_matting.onnx" } }
  *
  * A key beside `preset` replaces that key of the preset; without `preset` all of them are needed. Paths are relative to the file.
+ * The command line is told where it lies; a worker finds it in the model directory, whose references it prepares.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { fieldErrors, mustBe } from '../contract/field-error';
 import { type EmbedderSettings, EmbedderSettingsSchema } from './embedder';
 import { builtInEmbedder, EMBEDDER_PRESETS, type EmbedderPreset } from './embedder-presets';
+import { builtInMatting, type MattingSettings, parseMattingModel } from './matting-settings';
 import { FaceModelError } from './onnx-model';
 
 const PRESETS = Object.keys(EMBEDDER_PRESETS) as [EmbedderPreset, ...EmbedderPreset[]];
@@ -30,24 +34,37 @@ export type DetectorSettings = z.output<typeof DetectorSettingsSchema>;
 const FileSchema = z.strictObject({
   detector: DetectorSettingsSchema.optional(),
   embedder: z.looseObject({ preset: z.enum(PRESETS).optional() }).optional(),
+  matting: z.looseObject({ path: z.string().min(1).optional() }).optional(),
 });
+
+export const FACES_FILE_NAME = 'faces.json';
 
 export interface FaceSettings {
   /** Null for the built-in one. */
   readonly detector: DetectorSettings | null;
   readonly embedder: EmbedderSettings;
+  readonly matting: MattingSettings;
 }
 
 export function builtInFaces(): FaceSettings {
-  return { detector: null, embedder: builtInEmbedder() };
+  return { detector: null, embedder: builtInEmbedder(), matting: builtInMatting() };
+}
+
+/**
+ * Of a model directory: what its faces.json says, or the built-in ones where it has none.
+ * @throws FaceModelError that names the field which is wrong.
+ */
+export async function faceSettingsOf(modelDir: string): Promise<FaceSettings> {
+  const file = path.join(modelDir, FACES_FILE_NAME);
+  return existsSync(file) ? readFaceSettings(file) : builtInFaces();
 }
 
 /** @throws FaceModelError that names the field which is wrong. */
 export async function readFaceSettings(file: string): Promise<FaceSettings> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new FaceModelError(mustBe('faces.json', 'a readable file', `${file} (${error.code})`).message);
+    throw new FaceModelError(mustBe(FACES_FILE_NAME, 'a readable file', `${file} (${error.code})`).message);
   });
-  const { detector, embedder } = parsed(FileSchema, parseJson(text, file), 'faces.json');
+  const { detector, embedder, matting } = parsed(FileSchema, parseJson(text, file), FACES_FILE_NAME);
   const folder = path.dirname(file);
   const here = <T extends { path: string }>(settings: T): T => ({
     ...settings,
@@ -56,6 +73,7 @@ export async function readFaceSettings(file: string): Promise<FaceSettings> {
   return {
     detector: detector ? here(detector) : null,
     embedder: embedder ? here(withPreset(embedder)) : builtInEmbedder(),
+    matting: matting ? here(parseMattingModel(matting)) : builtInMatting(),
   };
 }
 
@@ -67,7 +85,7 @@ function withPreset({ preset, ...own }: { preset?: EmbedderPreset }): EmbedderSe
 
 function parsed<T extends z.ZodType>(schema: T, value: unknown, root: string): z.output<T> {
   const [error] = fieldErrors(schema, value, root);
-  if (error) throw new FaceModelError(root === 'faces.json' ? error.message : `${root}.${error.message}`);
+  if (error) throw new FaceModelError(root === FACES_FILE_NAME ? error.message : `${root}.${error.message}`);
   return schema.parse(value);
 }
 
@@ -75,6 +93,6 @@ function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new FaceModelError(mustBe('faces.json', 'JSON', `${file} (${(error as Error).message})`).message);
+    throw new FaceModelError(mustBe(FACES_FILE_NAME, 'JSON', `${file} (${(error as Error).message})`).message);
   }
 }

@@ -16,8 +16,11 @@ import path from 'node:path';
 import { posterFileName, videoFileName } from '../contract/keys';
 import { MAX_SEED } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
+import { faceSettingsOf } from '../faces/face-settings';
+import { FaceModelError } from '../faces/onnx-model';
 import type { CancelFlag } from './cancellation';
 import { type Denoised, denoise } from './denoise';
+import { ModelError } from './errors';
 import { estimateMemory, type MemoryEstimate, requireMemory } from './memory';
 import { type OpenModel, openModel } from './model/open-model';
 import { weightedBranches } from './model/reference-conditioning';
@@ -184,16 +187,25 @@ export interface EncodedText {
 }
 
 async function prepare(
-  { setFolder, outFolder, manifest }: GenerationRequest,
+  { modelDir, setFolder, outFolder, manifest }: GenerationRequest,
   { conditioning }: OpenModel,
   { input, numReferences }: Plan,
   hooks: GenerationHooks,
 ): Promise<PreparedReferences> {
   const preparation = manifest.reference_set.preparation ?? conditioning.preparation;
-  const settings = { numReferences, video: input, preparation, framing: conditioning.framing };
-  const references = await prepareReferences(setFolder, manifest, settings, outFolder, hooks.cancel);
+  // faces.json and what it names are parts of the model directory.
+  const settingsOfModel = faceSettingsOf(modelDir).catch(asModelError);
+  const { framing } = conditioning;
+  const settings = { numReferences, video: input, preparation, framing, faces: await settingsOfModel };
+  const references = await prepareReferences(setFolder, manifest, settings, outFolder, hooks.cancel).catch(
+    asModelError,
+  );
   for (const message of referenceNotices(references.uses, settings)) hooks.onEvent({ type: 'notice', message });
   return references;
+}
+
+function asModelError(error: Error): never {
+  throw error instanceof FaceModelError ? new ModelError(error.message) : error;
 }
 
 /** One noise tensor [1, C, T, h, w] an output. A noise file serves the first; further outputs count the seed up. */

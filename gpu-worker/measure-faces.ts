@@ -9,9 +9,12 @@ import type { ExtremePictures } from '../evaluation/report/media';
 
 import { openClip } from '../evaluation/video/frames';
 import { FaceReader } from '../faces/face-reader';
+import { faceSettingsOf } from '../faces/face-settings';
 import { type Pixels, readPixels, toSharp } from '../faces/pixels';
 
 export interface FaceMeasurement {
+  /** Its faces.json says with which networks. */
+  readonly modelDir: string;
   readonly manifest: Manifest;
   readonly setFolder: string;
   /** Videos, as files. */
@@ -32,8 +35,8 @@ const PICTURE = { side: 320, quality: 85 } as const;
 
 /** @throws FaceModelError without its models, VideoUnreadable, and what `requireRunning` throws. */
 export async function measureFaces(measurement: FaceMeasurement): Promise<MeasuredFaces> {
-  const { manifest, setFolder, videos, requireRunning } = measurement;
-  const reader = await FaceReader.open(undefined, NUM_THREADS);
+  const { modelDir, manifest, setFolder, videos, requireRunning } = measurement;
+  const reader = await FaceReader.open(await faceSettingsOf(modelDir), NUM_THREADS);
   try {
     const { images } = manifest.reference_set;
     const references: ReferenceFace[] = [];

@@ -362,14 +362,14 @@ class JobRun {
   /** A video whose faces cannot be measured is as good as any. */
   private async measureFaces(
     manifest: Manifest,
-    { setFolder, outFolder }: GenerationRequest,
+    { modelDir, setFolder, outFolder }: GenerationRequest,
     { latentsSha256 }: GenerationResult,
   ): Promise<MeasuredFaces | null> {
     const videos = latentsSha256.map((_, i) => path.join(outFolder, videoFileName(i)));
     const requireRunning = () => this.requireRunning();
     try {
       return await this.watch.time('measure_faces', () =>
-        measureFaces({ manifest, setFolder, videos, requireRunning }),
+        measureFaces({ modelDir, manifest, setFolder, videos, requireRunning }),
       );
     } catch (error) {
       if (isSuperseded(error)) throw error;

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { parseManifest } from '../../contract/manifest';
+import { builtInFaces } from '../../faces/face-settings';
 import { CancelFlag } from '../../gpu-worker/cancellation';
 import { prepareReferences } from '../../gpu-worker/references/prepare';
 
@@ -59,6 +60,7 @@ async function main(out: string): Promise<void> {
         video,
         preparation: 'cut_out',
         framing: HEAD_AND_SHOULDERS,
+        faces: builtInFaces(),
       } as const;
       const { uses } = await prepareReferences(folder, manifest, settings, outFolder, new CancelFlag());
       columns.push(await Promise.all(uses.map(({ fed }) => tile(path.join(outFolder, fed!.file)))));

@@ -15,6 +15,7 @@ import type { Manifest, Preparation, ReferenceImage } from '../../contract/manif
 import { JobRejected } from '../../contract/rejection';
 import type { ViewChoice } from '../../contract/report';
 import { FaceReader } from '../../faces/face-reader';
+import type { FaceSettings } from '../../faces/face-settings';
 import { Matting } from '../../faces/matting';
 import { type Pixels, toSharp } from '../../faces/pixels';
 import { incompleteImage, requireDecodes } from '../../faces/reference-image';
@@ -33,6 +34,8 @@ export interface PreparationSettings {
   readonly preparation: Preparation;
   /** Of views that are cut out; null leaves the head where the picture has it. */
   readonly framing: Framing | null;
+  /** The networks that look at the photos and cut people out. */
+  readonly faces: FaceSettings;
 }
 
 /** A PNG of exactly the pixels that the model was fed. */
@@ -90,13 +93,13 @@ export async function prepareReferences(
 
   // 1 Look at the faces
   const isLookedAt = preparation === 'cut_out' || files.length > numReferences;
-  const faces = isLookedAt ? await readFaces(files, cancel) : files.map(() => null);
+  const faces = isLookedAt ? await readFaces(files, settings.faces, cancel) : files.map(() => null);
 
   // 2 Choose the views
   const choices = chooseViews(faces.map(viewReading), numReferences);
 
   // 3 Prepare each
-  const matting = preparation === 'cut_out' ? await Matting.open() : null;
+  const matting = preparation === 'cut_out' ? await Matting.open({ model: settings.faces.matting }) : null;
   try {
     const pixels: Float32Array[] = [];
     const uses: ReferenceUse[] = [];
@@ -138,8 +141,12 @@ function setFile(folder: string, image: ReferenceImage, field: string): SetFile 
   };
 }
 
-async function readFaces(files: readonly SetFile[], cancel: CancelFlag): Promise<(SeenFace | null)[]> {
-  const reader = await FaceReader.open();
+async function readFaces(
+  files: readonly SetFile[],
+  settings: FaceSettings,
+  cancel: CancelFlag,
+): Promise<(SeenFace | null)[]> {
+  const reader = await FaceReader.open(settings);
   try {
     const faces: (SeenFace | null)[] = [];
     for (const file of files) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EMBEDDER_PRESETS } from '../../faces/embedder-presets';
 import { FaceReader } from '../../faces/face-reader';
-import { builtInFaces, readFaceSettings } from '../../faces/face-settings';
+import { builtInFaces, faceSettingsOf, readFaceSettings } from '../../faces/face-settings';
 import { picture } from './picture';
 import { pixelEmbedderGraph, yunetGraph } from './plugin-graphs';
 
@@ -106,10 +106,18 @@ test("a key beside a preset replaces the preset's; the built-in one needs no pat
   expect(embedder).toEqual({ ...builtInFaces().embedder, flip: false });
 });
 
+test('a matting of the user’s own lies beside the file, and a model directory has such a file', async () => {
+  const file = write({ matting: { preset: 'modnet', path: 'modnet.onnx' } });
+  const { matting } = await readFaceSettings(file);
+  expect(matting).toMatchObject({ path: path.join(folder, 'modnet.onnx'), kind: 'matting', mean: 127.5 });
+  expect((await faceSettingsOf(folder)).matting).toEqual(matting);
+  expect(await faceSettingsOf(path.join(folder, 'none'))).toEqual(builtInFaces());
+});
+
 test.each([
   ['{', /^faces\.json must be JSON, got /],
   [[], /^faces\.json must be an object, got \[\]\.$/],
-  [{ detectors: {} }, /^detectors must be absent \(faces\.json takes detector, embedder\), got \{\}\.$/],
+  [{ detectors: {} }, /^detectors must be absent \(faces\.json takes detector, embedder, matting\), got \{\}\.$/],
   [
     { detector: { kind: 'retinaface', path: 'a' } },
     /^detector\.kind must be one of "yunet", "scrfd", got "retinaface"\.$/,
@@ -136,6 +144,8 @@ test.each([
     { embedder: { ...EMBEDDER, thresholds: { same: 0.2, different: 0.4 } } },
     /^embedder\.thresholds must be two cosines, different at most same, got \{"same":0\.2,"different":0\.4\}\.$/,
   ],
+  [{ matting: { preset: 'rvm', path: 'a' } }, /^matting\.preset must be one of "selfie", "modnet", got "rvm"\.$/],
+  [{ matting: { preset: 'modnet' } }, /^matting\.path must be a string, got nothing\.$/],
   [{ embedder: { ...EMBEDDER, dim: 512 } }, /^embedder\.dim must be absent \(embedder takes id, path, /],
 ] as const)('%j is refused by the name of its field', async (content, message) => {
   await expect(readFaceSettings(write(content))).rejects.toThrow(message);

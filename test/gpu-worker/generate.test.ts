@@ -1,14 +1,16 @@
 /** The whole pipeline on random weights: what comes out, and that it depends on what it should depend on. */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
 import sharp from 'sharp';
 import { type Manifest, parseManifest } from '../../contract/manifest';
 import { CancelFlag, GenerationCanceled } from '../../gpu-worker/cancellation';
-import { OutOfMemoryError } from '../../gpu-worker/errors';
+import { ModelError, OutOfMemoryError } from '../../gpu-worker/errors';
 import { type GenerationEvent, type GenerationRequest, generate } from '../../gpu-worker/generate';
 import { seededNoise } from '../../gpu-worker/noise';
+import { Graph } from '../../gpu-worker/onnx/graph';
+import { Add, Mul, ReduceMean } from '../../gpu-worker/onnx/ops';
 import { ada } from '../faces/photos';
 import { writeSafetensors } from '../golden';
 import { ORIGIN } from '../origin';
@@ -184,6 +186,30 @@ test('the model decides how its references are prepared, and the job may decide 
   expect(cut).not.toBe(asUploaded);
   expect(await latentsWith(modelDir, 'cut_out')).toBe(cut);
   expect(await latentsWith(cutting, 'as_uploaded')).toBe(asUploaded);
+});
+
+test('a model brings its own matting in faces.json; what is wrong with it is the model’s fault', async () => {
+  const own = withConditioning('own matting', { preparation: 'cut_out' });
+  const faces = await writeFaceSet(path.join(folder, 'faces of one'));
+  const { reference_set, ...rest } = job({});
+  const set = {
+    setFolder: faces,
+    manifest: { ...rest, reference_set: { ...reference_set, images: [{ file: 'front.png' }] } },
+  };
+  const builtIn = await latentsOf({ modelDir: own, ...set });
+  // Everything is half a person.
+  const g = new Graph('half');
+  const image = g.input('input', 'float32', [1, 3, 64, 64]);
+  g.output('alpha', Add(g, Mul(g, ReduceMean(g, image, { axes: [1] }), g.scalar(0)), g.scalar(0.5)));
+  writeFileSync(path.join(own, 'half.onnx'), g.toBytes());
+  const matting = { preset: 'modnet', path: 'half.onnx', size: [64, 64] };
+  writeFileSync(path.join(own, 'faces.json'), JSON.stringify({ matting }));
+  expect(await latentsOf({ modelDir: own, ...set })).not.toBe(builtIn);
+
+  writeFileSync(path.join(own, 'faces.json'), JSON.stringify({ matting: { ...matting, sha256: 'a'.repeat(64) } }));
+  const wrong = run({ modelDir: own, ...set });
+  await expect(wrong).rejects.toThrow(ModelError);
+  await expect(wrong).rejects.toThrow(/^sha256 must be that of .*half\.onnx/);
 });
 
 test('what is left out, and what could not be cut out, is told', async () => {

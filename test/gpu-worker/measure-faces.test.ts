@@ -31,6 +31,7 @@ beforeAll(async () => {
   const images = [{ file: FRONT }];
   const text = JSON.stringify({ ...job, reference_set: { ...job.reference_set, images } });
   measurement = {
+    modelDir: folder,
     manifest: parseManifest(new TextEncoder().encode(text)),
     setFolder: SET,
     videos: [video],

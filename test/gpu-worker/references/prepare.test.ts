@@ -5,6 +5,7 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { FACE_MODELS } from '../../../contract/env';
 import { parseManifest } from '../../../contract/manifest';
+import { builtInFaces } from '../../../faces/face-settings';
 import { CancelFlag, GenerationCanceled } from '../../../gpu-worker/cancellation';
 import { toPlanes } from '../../../gpu-worker/images';
 import {
@@ -21,6 +22,7 @@ const CUT_OUT: PreparationSettings = {
   video: { width: SIDE, height: SIDE },
   preparation: 'cut_out',
   framing: { head: 0.5, eyes: 0.42 },
+  faces: builtInFaces(),
 };
 const AS_UPLOADED: PreparationSettings = { ...CUT_OUT, preparation: 'as_uploaded' };
 
