@@ -1,6 +1,5 @@
 /** `mv2id check`: what validation would say of a set and of the faces in it, before anything is uploaded. */
 import { mustBe } from '../contract/field-error';
-import { MAX_REFERENCE_IMAGES } from '../contract/limits';
 import { MANIFEST_FILE_NAME } from '../contract/manifest';
 import type { AcceptableCode } from '../contract/reference-check';
 import { rejectionOf } from '../faces/check/check-references';
@@ -57,7 +56,6 @@ async function readSet(folder: string, stderr: Streams['stderr']): Promise<SetTo
     const rule = `with a ${MANIFEST_FILE_NAME}, or with PNG, JPEG or WebP images`;
     throw new UsageError(mustBe('set folder', `one ${rule}`, folder).message);
   }
-  const many = loose.length > MAX_REFERENCE_IMAGES ? ` A set takes ${MAX_REFERENCE_IMAGES} of them.` : '';
-  stderr.write(`No ${MANIFEST_FILE_NAME} in ${folder}: all ${loose.length} images are checked.${many}\n`);
+  stderr.write(`No ${MANIFEST_FILE_NAME} in ${folder}: all ${loose.length} images are checked.\n`);
   return { images: loose };
 }

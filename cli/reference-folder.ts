@@ -1,11 +1,13 @@
 /** A reference set on this machine, judged by the rules of the service before anything is sent. */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { mustBe } from '../contract/field-error';
+import { z } from 'zod';
+import { fieldErrors, mustBe } from '../contract/field-error';
 import {
   MANIFEST_FILE_NAME,
   type Manifest,
   type ManifestOptions,
+  ManifestSchema,
   parseManifest,
   type ReferenceImage,
 } from '../contract/manifest';
@@ -45,10 +47,16 @@ export async function readLooseImages(folder: string): Promise<readonly ImageToC
   const names = await readdir(folder).catch(() => [MANIFEST_FILE_NAME]);
   if (names.includes(MANIFEST_FILE_NAME)) return null;
   const files = names.filter((name) => IMAGE_NAME.test(name) && !name.startsWith('.')).sort();
-  return readImages(
-    folder,
-    files.map((file) => ({ file })),
-  );
+  const images = files.map((file) => ({ file }));
+  if (images.length > 0) requireNameable(images);
+  return readImages(folder, images);
+}
+
+/** @throws JobRejected when a job.json could not name these images, or so many. */
+function requireNameable(images: readonly ReferenceImage[]): void {
+  const schema = z.object({ reference_set: z.object({ images: ManifestSchema.shape.reference_set.shape.images }) });
+  const [first, ...rest] = fieldErrors(schema, { reference_set: { images } }, MANIFEST_FILE_NAME);
+  if (first) throw new JobRejected('invalid_manifest', [first, ...rest]);
 }
 
 /** The images of a set, in the order that they are named. @throws JobRejected `invalid_image` for the first that is not taken. */

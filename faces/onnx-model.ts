@@ -54,7 +54,10 @@ export class OnnxModel {
       );
     });
     return Object.fromEntries(
-      Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]),
+      Object.entries(results).map(([name, { dims, data, type }]) => {
+        if (data instanceof Float32Array) return [name, { dims, data }];
+        throw new FaceModelError(`path must be a network that gives float32, got ${this.file} (${name} is ${type}).`);
+      }),
     );
   }
 

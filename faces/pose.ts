@@ -32,13 +32,11 @@ const GRID = 10;
 const FINEST = 0.1;
 const MIN_POINTS = 4;
 
-/** @returns null when there are fewer than four landmarks. */
+/** @returns null when there are fewer than four landmarks; what is no number is none. */
 export function headPose(landmarks: Landmarks): HeadPose | null {
-  const points = (Object.entries(landmarks) as [Landmark, Point][]).map(([name, { x, y }]) => ({
-    model: HEAD[name],
-    x,
-    y,
-  }));
+  const points = (Object.entries(landmarks) as [Landmark, Point][])
+    .filter(([, { x, y }]) => Number.isFinite(x) && Number.isFinite(y))
+    .map(([name, { x, y }]) => ({ model: HEAD[name], x, y }));
   if (points.length < MIN_POINTS) return null;
   const project = (yaw: number, pitch: number) => similarity(points, yaw, pitch);
   let best = { yaw: 0, pitch: 0, error: Number.POSITIVE_INFINITY };

@@ -59,7 +59,7 @@ export class Scrfd implements FaceDetector {
     }) as [Float32Array, Float32Array, Float32Array];
     const found: DetectedFace[] = [];
     for (const [anchor, score] of scores.entries()) {
-      if (score < this.options.min_score) continue;
+      if (!(score >= this.options.min_score)) continue; // no number is no face
       const cell = Math.floor(anchor / ANCHORS_A_CELL);
       const corner = { x: (cell % columns) * stride, y: Math.floor(cell / columns) * stride };
       const [left, top, right, bottom] = Array.from(boxes.subarray(4 * anchor, 4 * anchor + 4), (cells) => cells * stride) as

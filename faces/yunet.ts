@@ -58,7 +58,7 @@ export class YuNet implements FaceDetector {
     const found: DetectedFace[] = [];
     for (const [cell, certainty] of cls.entries()) {
       const score = Math.sqrt(unit(certainty) * unit(obj[cell]!));
-      if (score < this.options.min_score) continue;
+      if (!(score >= this.options.min_score)) continue; // no number is no face
       const [column, row] = [cell % columns, Math.floor(cell / columns)];
       const [dx, dy, logWidth, logHeight] = bbox.subarray(4 * cell, 4 * cell + 4) as unknown as [
         number,

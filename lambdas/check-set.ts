@@ -64,8 +64,9 @@ export async function judgeImages(
     try {
       const bytes = await fetchImage(image, fieldOf(i), place, ports.buckets.uploads);
       frozen.push(freeze(image, bytes));
-      // What cannot be generated from need not be looked at.
+      // Either decodes it; what cannot be generated from need not be looked at.
       if (errors.length === 0) read.push(await readImage({ image, bytes }, i, faces));
+      else await requireDecodes(bytes, image, fieldOf(i));
     } catch (error) {
       if (!(error instanceof JobRejected)) throw error;
       errors.push(...error.details);
@@ -89,7 +90,6 @@ async function fetchImage(
   });
   if (!object) throw new Error(`${key} must stay where it is while it is read, got nothing.`);
   await requireImageHeader(object.body, image, field);
-  await requireDecodes(object.body, image, field);
   return object.body;
 }
 

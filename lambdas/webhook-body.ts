@@ -7,6 +7,7 @@ import type { ObjectStore } from '../clients/object-store';
 import type { WebhookBody } from '../contract/events';
 import type { Job, JobOutput } from '../contract/job';
 import type { JobEvent } from '../contract/job-record';
+import { REFERENCES_FOLDER } from '../contract/keys';
 import type { ReferenceCheck } from '../contract/reference-check';
 
 export const MAX_BODY_BYTES = 20_000;
@@ -20,6 +21,7 @@ const MAX_MESSAGE_LENGTH = 500;
 
 /** In this order, as many as are needed. */
 const REDUCTIONS: readonly ((job: Job) => Job)[] = [
+  withoutReferenceLinks,
   withShortPrompts,
   (job) => withCheck(job, (check) => ({ ...check, findings: check.findings.slice(0, MAX_DETAILS) })),
   (job) => withError(job, (error) => ({ ...error, details: error.details.slice(0, MAX_DETAILS) })),
@@ -52,6 +54,15 @@ function withoutLink(job: Job, index: number): Job {
   return {
     ...job,
     output: job.output.map((file, i) => (i === index ? { ...file, url: null, expires_at: null } : file)),
+  };
+}
+
+/** What the model was fed is for people who look closer. */
+function withoutReferenceLinks(job: Job): Job {
+  const isReference = ({ key }: JobOutput) => key.includes(`/${REFERENCES_FOLDER}/`);
+  return {
+    ...job,
+    output: job.output.map((file) => (isReference(file) ? { ...file, url: null, expires_at: null } : file)),
   };
 }
 

@@ -31,7 +31,7 @@ export function judgeReferences(
 ): ReferenceCheck {
   const found = [
     ...images.flatMap((image) => IMAGE_RULES.flatMap((rule) => rule(image) ?? [])),
-    ...setFindings(images, embedderSettings.thresholds),
+    ...setFindings(images, embedderSettings.thresholds, accept),
   ].map((finding) => withAcceptance(finding, accept));
   const ofSeverity = (severity: Finding['severity']) => found.filter((finding) => finding.severity === severity);
   return {

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import type { ReferenceImage } from '../../contract/manifest';
 import type { FaceReader, FaceReading } from '../face-reader';
 import { type Pixels, readPixels } from '../pixels';
+import { incompleteImage } from '../reference-image';
 import { readAnyWayUp } from './any-way-up';
 import { type FaceSigns, readSigns } from './signs';
 import { SECOND_FACE_SHARE } from './thresholds';
 
 export interface ImageToCheck {
   readonly image: ReferenceImage;
-  /** Of a file that decodes. */
+  /** Of a file whose header is good. */
   readonly bytes: Uint8Array;
 }
 
@@ -30,15 +31,18 @@ export interface ReadImage {
   readonly chroma: number;
 }
 
-/** @param index of the image in job.json. */
+/** @param index of the image in job.json. @throws JobRejected `invalid_image` when its data are damaged or end early. */
 export async function readImage({ image, bytes }: ImageToCheck, index: number, reader: FaceReader): Promise<ReadImage> {
-  const picture = await readPixels(bytes);
+  const field = `reference_set.images[${index}]`;
+  const picture = await readPixels(bytes).catch((error: Error) => {
+    throw incompleteImage(image, field, error);
+  });
   const found = await readAnyWayUp(picture, reader);
   const face = found[0] ?? null;
   const width = face?.box.width ?? 0;
   return {
     image,
-    field: `reference_set.images[${index}]`,
+    field,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     scale: picture.scale,
     face,

@@ -1,5 +1,5 @@
 /** What the pictures of a set must be to each other: of one person, from several sides. */
-import { type Finding, yawText } from '../../contract/reference-check';
+import { type AcceptableCode, type Finding, yawText } from '../../contract/reference-check';
 import { type EmbedderSettings, type Embedding, similarity } from '../embedder';
 import type { FaceReading } from '../face-reader';
 import { aboutImage, aboutSet } from './finding';
@@ -12,20 +12,35 @@ interface FaceImage {
   readonly face: FaceReading;
 }
 
-/** @param thresholds of the embedder: from `same` on two faces are one person's, below `different` they are not. */
-export function setFindings(images: readonly ReadImage[], thresholds: EmbedderSettings['thresholds']): Finding[] {
+/** A picture of somebody else, and the cosine by which it comes closest to the set's person. */
+interface Outsider {
+  readonly read: ReadImage;
+  readonly closest: number;
+}
+
+/**
+ * @param thresholds of the embedder: from `same` on two faces are one person's, below `different` they are not.
+ * @param accept codes of errors that the uploader knows of.
+ */
+export function setFindings(
+  images: readonly ReadImage[],
+  thresholds: EmbedderSettings['thresholds'],
+  accept: readonly AcceptableCode[],
+): Finding[] {
   const views = images.flatMap((read): FaceImage[] => (read.face ? [{ read, face: read.face }] : []));
   if (views.length === 0) return [];
   const repeated = samePictures(images);
   const strangers = outsiders(views, thresholds.different);
-  const own = views.filter(({ read }) => !strangers.some((other) => other.read === read));
+  // Another person's angle is no view of this one; whom the uploader knows is.
+  const own = accept.includes('different_person')
+    ? views
+    : views.filter(({ read }) => !strangers.some((other) => other.read === read));
   return [
-    ...onePerson(views, thresholds),
+    ...onePerson(views, strangers, thresholds),
     ...repeated.map(({ read, first }) => {
       const rule = 'a picture of its own';
       return aboutImage('same_picture', read, { rule, got: `the same as ${first.image.file}` });
     }),
-    // Another person's angle is no view of this one.
     ...angles(own),
     ...duplicateViews(own.filter(({ read }) => !repeated.some((other) => other.read === read))),
   ];
@@ -42,10 +57,13 @@ export function nearestSimilarity(images: readonly ReadImage[], index: number): 
  * Views that hang together by one resemblance after another are one person's: a profile need not resemble the frontal view, if one
  * between them does. The largest such group is the set's person; of equal ones, that of the first view.
  */
-function onePerson(views: readonly FaceImage[], { same, different }: EmbedderSettings['thresholds']): Finding[] {
-  const apart = outsiders(views, different);
-  if (apart.length > 0) {
-    return apart.map(({ read, closest }) => {
+function onePerson(
+  views: readonly FaceImage[],
+  strangers: readonly Outsider[],
+  { same, different }: EmbedderSettings['thresholds'],
+): Finding[] {
+  if (strangers.length > 0) {
+    return strangers.map(({ read, closest }) => {
       const rule = `of the same person as the other views (similarity at least ${different})`;
       return aboutImage('different_person', read, { rule, got: closest.toFixed(2), figure: rounded(closest) });
     });
@@ -57,7 +75,7 @@ function onePerson(views: readonly FaceImage[], { same, different }: EmbedderSet
 }
 
 /** Those that no chain of resemblances connects with the main group, and how close they come to it. */
-function outsiders(views: readonly FaceImage[], threshold: number): { read: ReadImage; closest: number }[] {
+function outsiders(views: readonly FaceImage[], threshold: number): Outsider[] {
   const known = views.filter(({ face }) => face.embedding !== null);
   const groups: FaceImage[][] = [];
   for (const view of known) {

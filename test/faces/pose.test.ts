@@ -53,6 +53,13 @@ test('five points, with the corners of the mouth and without ears, are enough', 
   expect(Math.abs(pose.yaw)).toBeLessThan(1);
 });
 
+test('landmarks that are no numbers are none', () => {
+  const { right_ear, left_ear, ...rest } = seen(30);
+  const nowhere = { x: Number.NaN, y: 0 };
+  expect(headPose({ ...rest, right_ear: nowhere, left_ear: nowhere })).toEqual(headPose(rest));
+  expect(headPose({ right_eye: nowhere, left_eye: nowhere, nose: nowhere, mouth: nowhere })).toBeNull();
+});
+
 test('three are not', () => {
   const { right_eye, left_eye, nose } = seen(0);
   expect(headPose({ right_eye, left_eye, nose })).toBeNull();

@@ -430,6 +430,24 @@ describe('the faces of a set', () => {
     ]);
   });
 
+  test('are not looked at in a photo that ends early, which is told like any other broken image', async () => {
+    await uploadPhotos([ada(0)]);
+    const photoBytes = readFileSync(photo('obama'));
+    const place = uploadKey(PLACE.tenant, PLACE.set, 'cut.jpg');
+    await context.ports.buckets.uploads.put(place, photoBytes.subarray(0, photoBytes.length / 2));
+    await uploadManifest(context, asked([ada(0), 'cut.jpg']));
+    await created();
+    expect((await onlyJob()).job.error).toMatchObject({
+      code: 'invalid_image',
+      details: [
+        {
+          path: 'reference_set.images[1].file',
+          message: expect.stringMatching(/must be a complete image, got cut\.jpg/),
+        },
+      ],
+    });
+  });
+
   test('are not looked at where an image is broken', async () => {
     await uploadPhotos([ada(0)]);
     await context.ports.buckets.uploads.put(uploadKey(PLACE.tenant, PLACE.set, 'b.png'), Buffer.from('no image'));

@@ -54,7 +54,19 @@ const METADATA = { note: 'm'.repeat(4000) };
 const DETAILS = Array.from({ length: 200 }, (_, i) => ({ path: `images[${i}]`, message: 'w'.repeat(100) }));
 const ERROR = { code: 'invalid_image', message: 'short', details: DETAILS, retryable: false };
 
-test('long prompts are cut first, between characters, and nothing else', async () => {
+test('links of what the model was fed go first, and nothing else', async () => {
+  const [video] = jobEvent('job.succeeded', NOW).job.output;
+  const fed = Array.from({ length: 8 }, (_, i) => ({
+    ...video!,
+    key: `jobs/${'j'.repeat(30)}/references/${i + 1}-a.png`,
+  }));
+  const prompt = 'p'.repeat(4000);
+  const data = await dataOf({ output: [video!, ...fed], input: { ...INPUT, prompt } }, linksOf(1800));
+  expect(data.output.map(({ url }) => url !== null)).toEqual([true, ...fed.map(() => false)]);
+  expect(data.input?.prompt).toBe(prompt);
+});
+
+test('long prompts are cut next, between characters, and nothing else', async () => {
   const data = await dataOf({
     input: { ...INPUT, prompt: '日'.repeat(4000), negative_prompt: '😀'.repeat(2000) },
     metadata: METADATA,

@@ -97,6 +97,13 @@ describe('one person', () => {
   });
 });
 
+test("a picture that was accepted as this person's is a view of it", () => {
+  const views = [{ yaw: 60 }, { yaw: -60 }, { yaw: 0, person: OTHER }];
+  const codes = (accept: AcceptableCode[]) => findings(views, accept).map(({ code }) => code);
+  expect(codes([])).toEqual(['different_person', 'no_frontal_view']);
+  expect(codes(['different_person'])).toEqual(['different_person']);
+});
+
 describe('angles', () => {
   test('a set of profiles lacks a frontal view, and the side that it does not show', () => {
     const found = findings([{ yaw: 50 }, { yaw: 100 }]);
