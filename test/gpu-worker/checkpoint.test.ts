@@ -99,7 +99,7 @@ test('a checkpoint after the last step goes on at decoding', async () => {
   const { files } = await runWhole(request('unipc', 1));
   const { events } = await runWhole({ ...request('unipc', 1), checkpoint: decodeCheckpoint(files.at(-1)!).snapshot });
   const phases = events.flatMap((event) => (event.type === 'phase' ? [event.phase] : []));
-  expect(phases).toEqual(['decode']);
+  expect(phases).toEqual(['prepare_references', 'decode']);
 });
 
 test('a resumed run can be stopped and resumed again', async () => {
