@@ -30,6 +30,13 @@ export interface VideoInfo {
   readonly durationSeconds: number;
 }
 
+/** A decoded picture at the time that it is shown. Microseconds, as the container has them. */
+interface Shown {
+  readonly frame: VideoFrame;
+  readonly timestamp: number;
+  readonly duration: number;
+}
+
 /** What the container says of its video track. */
 interface Stated {
   readonly rotation: Rotation;
@@ -97,11 +104,11 @@ export class VideoFile {
   async *frames(): AsyncGenerator<ClipFrame> {
     const { colour, rotation, aspect, start } = this.stated;
     let last = 0;
-    for await (const frame of this.decoded()) {
+    for await (const { frame, timestamp, duration } of this.decoded()) {
       try {
-        if (frame.timestamp < 0) continue;
-        const time = Math.max(0, frame.timestamp / MICROSECONDS - start);
-        last = time + (frame.duration ?? 0) / MICROSECONDS;
+        if (timestamp < 0) continue;
+        const time = Math.max(0, timestamp / MICROSECONDS - start);
+        last = time + duration / MICROSECONDS;
         yield { time, pixels: await withSquarePixels(await toRgb(frame, colour, rotation), rotation, aspect) };
       } finally {
         frame.close();
@@ -117,8 +124,9 @@ export class VideoFile {
     this.input.dispose();
   }
 
-  private async *decoded(): AsyncGenerator<VideoFrame> {
+  private async *decoded(): AsyncGenerator<Shown> {
     const ready: VideoFrame[] = [];
+    const times = new ShownTimes();
     let failure: Error | undefined;
     const decoder = new VideoDecoder({
       output: (frame) => ready.push(frame),
@@ -132,17 +140,19 @@ export class VideoFile {
       for await (const packet of new EncodedPacketSink(this.track).packets()) {
         const timestamp = Math.round(packet.timestamp * MICROSECONDS);
         const duration = Math.round(packet.duration * MICROSECONDS);
-        decoder.decode(new EncodedVideoChunk({ type: packet.type, timestamp, duration, data: packet.data }));
+        if (times.add(timestamp, duration)) {
+          decoder.decode(new EncodedVideoChunk({ type: packet.type, timestamp, duration, data: packet.data }));
+        }
         numPackets++;
         while (decoder.decodeQueueSize > PACKETS_AHEAD && !failure) await nextTurn();
-        yield* taken(ready);
+        yield* taken(ready, times);
         if (failure) throw failure;
       }
       await decoder.flush();
-      yield* taken(ready);
+      yield* taken(ready, times);
       if (failure) throw failure;
     } catch (error) {
-      yield* taken(ready);
+      yield* taken(ready, times);
       this.brokenTail = `packet ${numPackets + 1} of ${this.stated.numPackets} cannot be decoded (${(failure ?? (error as Error)).message})`;
     } finally {
       for (const frame of ready) frame.close();
@@ -164,8 +174,33 @@ async function primaryTrack(input: Input, file: string): Promise<InputVideoTrack
   throw new VideoError('no_video_track', `${file} must have a video track, got none.`);
 }
 
-function* taken(ready: VideoFrame[]): Generator<VideoFrame> {
-  for (let frame = ready.shift(); frame; frame = ready.shift()) yield frame;
+function* taken(ready: VideoFrame[], times: ShownTimes): Generator<Shown> {
+  for (let frame = ready.shift(); frame; frame = ready.shift()) yield { frame, ...times.next() };
+}
+
+/**
+ * Packets come in the order of decoding, pictures in that of showing, and the decoder labels the n-th picture with the n-th packet's
+ * time: where there are B-frames that is another picture's.
+ */
+class ShownTimes {
+  private first: number | undefined;
+  private readonly waiting: Omit<Shown, 'frame'>[] = [];
+  private last = { timestamp: 0, duration: 0 };
+
+  /** @returns false of a picture before the first key picture: what it refers to is not there, and some decoders leave it out. */
+  add(timestamp: number, duration: number): boolean {
+    this.first ??= timestamp;
+    if (timestamp < this.first) return false;
+    this.waiting.push({ timestamp, duration });
+    this.waiting.sort((a, b) => a.timestamp - b.timestamp);
+    return true;
+  }
+
+  /** Of the next picture that the decoder gives. */
+  next(): Omit<Shown, 'frame'> {
+    this.last = this.waiting.shift() ?? this.last;
+    return this.last;
+  }
 }
 
 /** Other work of the process goes on: the decoder tells of its frames. */

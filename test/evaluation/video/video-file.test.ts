@@ -92,6 +92,21 @@ test('frames at uneven times keep them', async () => {
   expect(found.map(({ time }) => time)).toEqual(times.map((time) => expect.closeTo(time, 3)));
 });
 
+const seconds = (count: number) => Array.from({ length: count }, (_, i) => expect.closeTo(i / 25, 3));
+const counting = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
+
+test.each([
+  ['H.264', 'h264.mp4', 0, 24],
+  ['HEVC', 'hevc.mp4', 0, 24],
+  ['H.264 whose first 5 pictures lie before its start', 'h264-from-minus-5.mp4', 5, 19],
+  ['HEVC cut where pictures refer to what was cut off', 'hevc-from-8.mp4', 8, 16],
+] as const)('%s with B-frames: every picture at its own time', async (_, name, first, count) => {
+  const { video, frames } = await read(path.join(__dirname, '../../fixtures/video', name));
+  expect(frames.map((frame) => Math.round((colourAt(frame, 32, 32)[1]! - 20) / 8))).toEqual(counting(first, count));
+  expect(frames.map(({ time }) => time)).toEqual(seconds(count));
+  expect(video.brokenTail).toBeNull();
+});
+
 test.each([
   [90, [HEIGHT, WIDTH], [HEIGHT - 10, 20]],
   [180, [WIDTH, HEIGHT], [WIDTH - 20, HEIGHT - 10]],
