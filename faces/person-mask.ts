@@ -17,11 +17,12 @@ export function personMask(likely: Plane, width: number, height: number): Plane 
     undefined,
   );
   if (largest === undefined) return mask.fill(0);
-  const near = grown(largest, width, height, EDGE);
+  const near = new Uint8Array(mask.length);
+  fillGrown(near, largest, width, height, EDGE);
   for (let i = 0; i < mask.length; i++) if (near[i] === 0) mask[i] = 0;
   for (const hole of parts(mask, width, height, (value) => value <= 0.5)) {
     if (hole.atBorder || hole.size > LARGEST_HOLE * mask.length) continue;
-    for (const [i, inside] of grown(hole, width, height, EDGE).entries()) if (inside === 1) mask[i] = 1;
+    fillGrown(mask, hole, width, height, EDGE);
   }
   return mask;
 }
@@ -65,14 +66,12 @@ function parts(plane: Plane, width: number, height: number, belongs: (value: num
   return found;
 }
 
-/** 1 where a pixel of the part is at most `reach` away, across and down. */
-function grown({ indices }: Part, width: number, height: number, reach: number): Uint8Array {
-  const near = new Uint8Array(width * height);
+/** Sets 1 where a pixel of the part is at most `reach` away, across and down; the rest of the plane stays, however many parts follow. */
+function fillGrown(plane: Plane | Uint8Array, { indices }: Part, width: number, height: number, reach: number): void {
   for (const i of indices) {
     const [x, y] = [i % width, Math.floor(i / width)];
     for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
-      near.fill(1, row * width + Math.max(0, x - reach), row * width + Math.min(width - 1, x + reach) + 1);
+      plane.fill(1, row * width + Math.max(0, x - reach), row * width + Math.min(width - 1, x + reach) + 1);
     }
   }
-  return near;
 }
