@@ -39,8 +39,8 @@ export const EmbedderSettingsSchema = z.strictObject({
     .strictObject({ same: z.number().min(-1).max(1), different: z.number().min(-1).max(1) })
     .refine(({ same, different }) => different <= same)
     .meta({ rule: 'two cosines, different at most same' }),
-  /** Mean cosine of different people: what counts as nothing. */
-  impostor: z.number().min(-1).max(1).optional(),
+  /** Mean cosine of different people: what counts as nothing. At 1 nothing could be more alike. */
+  impostor: z.number().min(-1).lt(1).optional(),
 });
 
 export type EmbedderSettings = z.output<typeof EmbedderSettingsSchema>;

@@ -1,7 +1,7 @@
 /** Reads the faces of the finished videos and of the photos: the figures for report.json, and two pictures a video for report.html. */
 import path from 'node:path';
 import type { Manifest } from '../contract/manifest';
-import type { ReportFaces } from '../contract/report-faces';
+import { type ReportFaces, ReportFacesSchema } from '../contract/report-faces';
 import { faceFigures, referenceFigures } from '../evaluation/face-figures';
 import { faceTrack, type ReferenceFace, readReferenceFace, type TrackedFrame } from '../evaluation/face-track';
 import { frameIdentities } from '../evaluation/metrics/identity';
@@ -33,7 +33,7 @@ export interface MeasuredFaces {
 const NUM_THREADS = 2;
 const PICTURE = { side: 320, quality: 85 } as const;
 
-/** @throws FaceModelError without its models, VideoUnreadable, and what `requireRunning` throws. */
+/** @throws FaceModelError without its models, VideoUnreadable, ZodError for figures that are none, and what `requireRunning` throws. */
 export async function measureFaces(measurement: FaceMeasurement): Promise<MeasuredFaces> {
   const { modelDir, manifest, setFolder, videos, requireRunning } = measurement;
   const reader = await FaceReader.open(await faceSettingsOf(modelDir), NUM_THREADS);
@@ -59,13 +59,14 @@ export async function measureFaces(measurement: FaceMeasurement): Promise<Measur
       extremes.push(pictures.found());
     }
     const { thresholds, impostor, arcface } = reader.embedderSettings;
-    const faces: ReportFaces = {
+    // A network of the user's own may give anything: what is no figure must not reach the report.
+    const faces = ReportFacesSchema.parse({
       measured_with: reader.id,
       is_arcface: arcface,
       calibration: { ...thresholds, impostor: impostor ?? null },
       references: references.map((reference, i) => referenceFigures(images[i]!.file, reference)),
       outputs,
-    };
+    } satisfies ReportFaces);
     return { faces, extremes };
   } finally {
     await reader.release();

@@ -144,6 +144,7 @@ test.each([
     { embedder: { ...EMBEDDER, thresholds: { same: 0.2, different: 0.4 } } },
     /^embedder\.thresholds must be two cosines, different at most same, got \{"same":0\.2,"different":0\.4\}\.$/,
   ],
+  [{ embedder: { ...EMBEDDER, impostor: 1 } }, /^embedder\.impostor must be less than 1, got 1\.$/],
   [{ matting: { preset: 'rvm', path: 'a' } }, /^matting\.preset must be one of "selfie", "modnet", got "rvm"\.$/],
   [{ matting: { preset: 'modnet' } }, /^matting\.path must be a string, got nothing\.$/],
   [{ embedder: { ...EMBEDDER, dim: 512 } }, /^embedder\.dim must be absent \(embedder takes id, path, /],

@@ -1,5 +1,5 @@
 /** A clip of the example's own views, measured against them. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -9,6 +9,8 @@ import { ReportFacesSchema } from '../../contract/report-faces';
 import { FaceModelError } from '../../faces/onnx-model';
 import { readPixels } from '../../faces/pixels';
 import { type FaceMeasurement, measureFaces } from '../../gpu-worker/measure-faces';
+import { Graph } from '../../gpu-worker/onnx/graph';
+import { Mul, ReduceMean, Reshape, Sqrt } from '../../gpu-worker/onnx/ops';
 import { openVideoWriter } from '../../gpu-worker/video';
 import { ORIGIN } from '../origin';
 import { manifest } from '../reference-set';
@@ -85,6 +87,25 @@ test('without its models it throws what is missing', async () => {
     delete process.env[FACE_MODELS];
   }
 });
+
+test('figures that are no numbers are told, and not returned', async () => {
+  const modelDir = path.join(folder, 'rooted');
+  mkdirSync(modelDir);
+  writeFileSync(path.join(modelDir, 'rooted.onnx'), rootedEmbedder());
+  // Grey, which a model is shown first, is 0; the root of what is below is none.
+  const embedder = { preset: 'auraface', path: 'rooted.onnx', mean: 128, std: 1 };
+  writeFileSync(path.join(modelDir, 'faces.json'), JSON.stringify({ embedder }));
+  await expect(measureFaces({ ...measurement, modelDir })).rejects.toThrow(/identity/);
+});
+
+/** [1, 3]: the root of minus the square of each channel's mean. */
+function rootedEmbedder(): Uint8Array {
+  const g = new Graph('rooted');
+  const means = ReduceMean(g, g.input('data', 'float32', [1, 3, 112, 112]), { axes: [2, 3] });
+  const squares = Mul(g, Mul(g, means, means), g.scalar(-1));
+  g.output('fc1', Reshape(g, Sqrt(g, squares), [1, 3]));
+  return g.toBytes();
+}
 
 /** Mean difference of two pictures in grey levels. */
 async function distance(a: Uint8Array | string, b: Uint8Array | string): Promise<number> {
