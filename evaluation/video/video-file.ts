@@ -96,7 +96,8 @@ export class VideoFile {
       return new VideoFile(info, input, track, config as VideoDecoderConfig, stated);
     } catch (error) {
       input.dispose();
-      throw error;
+      if (error instanceof VideoError || isOfFileSystem(error)) throw error;
+      throw new VideoError('no_video', `${file} must be a whole video, got a damaged one.`);
     }
   }
 
@@ -105,14 +106,22 @@ export class VideoFile {
     const { colour, rotation, aspect, start } = this.stated;
     let last = 0;
     for await (const { frame, timestamp, duration } of this.decoded()) {
+      if (timestamp < 0) {
+        frame.close();
+        continue;
+      }
+      const time = Math.max(0, timestamp / MICROSECONDS - start);
+      let pixels: Pixels;
       try {
-        if (timestamp < 0) continue;
-        const time = Math.max(0, timestamp / MICROSECONDS - start);
-        last = time + duration / MICROSECONDS;
-        yield { time, pixels: await withSquarePixels(await toRgb(frame, colour, rotation), rotation, aspect) };
+        pixels = await withSquarePixels(await toRgb(frame, colour, rotation), rotation, aspect);
+      } catch (error) {
+        this.brokenTail = `the frame at ${time.toFixed(2)} s cannot be read (${(error as Error).message})`;
+        return;
       } finally {
         frame.close();
       }
+      last = time + duration / MICROSECONDS;
+      yield { time, pixels };
     }
     const { durationSeconds } = this.info;
     if (durationSeconds - last > DURATION_TOLERANCE_SECONDS) {
@@ -166,12 +175,17 @@ export class VideoFile {
 
 /** @throws VideoError */
 async function primaryTrack(input: Input, file: string): Promise<InputVideoTrack> {
-  const track = await input.getPrimaryVideoTrack().catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== undefined) throw error;
+  const track = await input.getPrimaryVideoTrack().catch((error: unknown) => {
+    if (isOfFileSystem(error)) throw error;
     throw new VideoError('no_video', `${file} must be an MP4, MOV, WebM or Matroska video, got another file.`);
   });
   if (track) return track;
   throw new VideoError('no_video_track', `${file} must have a video track, got none.`);
+}
+
+/** Errors of the demuxer's own are plain ones. */
+function isOfFileSystem(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).errno !== undefined;
 }
 
 function* taken(ready: VideoFrame[], times: ShownTimes): Generator<Shown> {

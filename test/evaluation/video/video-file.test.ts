@@ -8,6 +8,7 @@ import { type Colour, picture } from '../../faces/picture';
 import { type ClipSettings, type Planes, planesOf, writeClip } from './write-clip';
 
 const [WIDTH, HEIGHT] = [96, 64];
+const FIXTURES = path.join(__dirname, '../../fixtures/video');
 const RED = [200, 40, 30] as const;
 const GREEN = [40, 180, 60] as const;
 
@@ -101,7 +102,7 @@ test.each([
   ['H.264 whose first 5 pictures lie before its start', 'h264-from-minus-5.mp4', 5, 19],
   ['HEVC cut where pictures refer to what was cut off', 'hevc-from-8.mp4', 8, 16],
 ] as const)('%s with B-frames: every picture at its own time', async (_, name, first, count) => {
-  const { video, frames } = await read(path.join(__dirname, '../../fixtures/video', name));
+  const { video, frames } = await read(path.join(FIXTURES, name));
   expect(frames.map((frame) => Math.round((colourAt(frame, 32, 32)[1]! - 20) / 8))).toEqual(counting(first, count));
   expect(frames.map(({ time }) => time)).toEqual(seconds(count));
   expect(video.brokenTail).toBeNull();
@@ -181,6 +182,20 @@ test('data that cannot be decoded end the frames', async () => {
   const { video, frames } = await read(file);
   expect(frames.length).toBeGreaterThan(4);
   expect(video.brokenTail).toMatch(/^packet \d+ of 30 cannot be decoded \(.+\)$/);
+});
+
+test('pictures that the decoder cannot hand over end the frames', async () => {
+  const { video, frames } = await read(path.join(FIXTURES, 'hevc-gray12.mp4'));
+  expect(frames).toEqual([]);
+  expect(video.brokenTail).toMatch(/^the frame at 0\.00 s cannot be read \(.+\)$/);
+});
+
+test.each(['stco', 'stsc'])('a file whose %s box is damaged shows nothing', async (box) => {
+  const bytes = readFileSync(await clip(`${box}.mp4`, {}));
+  bytes.fill(255, bytes.indexOf(box) + 4, bytes.indexOf(box) + 16);
+  const file = path.join(folder, `damaged-${box}.mp4`);
+  writeFileSync(file, bytes);
+  await expect(VideoFile.open(file)).rejects.toMatchObject({ name: 'VideoError', fault: 'no_video' });
 });
 
 test.each([
