@@ -17,6 +17,8 @@ const MAX_YAW_SPEED = 338;
 const MIN_JUMP_DEGREES = 10;
 /** The third difference of raw landmarks is noise; what a viewer sees as jerking is slower than this. Standard deviation. */
 const SMOOTHING_SECONDS = 0.08;
+/** Five standard deviations: what lies further off weighs less than a 200,000th. */
+const SMOOTHING_REACH_SECONDS = 5 * SMOOTHING_SECONDS;
 
 interface Sample {
   readonly time: number;
@@ -24,7 +26,8 @@ interface Sample {
 }
 
 /** @param different cosine below which two faces are not one person's, with the embedder at hand. */
-export function motion(frames: readonly TrackedFrame[], different: number): Motion {
+export function motion(track: readonly TrackedFrame[], different: number): Motion {
+  const frames = atDistinctTimes(track);
   const faces = frames.flatMap(({ time, face }) => (face ? [{ ...face, time }] : []));
   return {
     yawJumpsPerSecond: ratePerSecond(faces, (a, b) => {
@@ -37,6 +40,16 @@ export function motion(frames: readonly TrackedFrame[], different: number): Moti
     ),
     yawAccelerationRms: accelerationRms(runsOfFaces(frames)),
   };
+}
+
+/** Without those that come no later than the one before, as where a container rounds its times: between them nothing has a speed. */
+function atDistinctTimes(frames: readonly TrackedFrame[]): TrackedFrame[] {
+  let last = -Infinity;
+  return frames.filter(({ time }) => {
+    if (time <= last) return false;
+    last = time;
+    return true;
+  });
 }
 
 /** How often something happens from one to the next, over the time from the first to the last. */
@@ -75,9 +88,12 @@ function medianOfThree(run: readonly Sample[]): Sample[] {
 
 /** A line fitted under Gaussian weights around each time: a steady turn stays one, also at its ends and at uneven times. */
 function gaussianSmooth(run: readonly Sample[]): Sample[] {
+  let first = 0;
   return run.map(({ time }) => {
+    while (run[first]!.time < time - SMOOTHING_REACH_SECONDS) first++;
     let [w, wt, wtt, wy, wty] = [0, 0, 0, 0, 0];
-    for (const sample of run) {
+    for (let i = first; i < run.length && run[i]!.time <= time + SMOOTHING_REACH_SECONDS; i++) {
+      const sample = run[i]!;
       const t = sample.time - time;
       const weight = Math.exp(-(t ** 2) / (2 * SMOOTHING_SECONDS ** 2));
       w += weight;

@@ -73,6 +73,22 @@ test('frames without a face leave a gap that no acceleration is measured across'
   expect(motion(trackOf(faces), DIFFERENT).yawAccelerationRms).toBe(0);
 });
 
+test('of frames at one time the first counts', () => {
+  const turn = (t: number) => 20 * Math.sin(3 * t);
+  const twice = times(2, 16).flatMap((t) => [t, t]);
+  expect(motion(yawTrack(twice, turn), DIFFERENT)).toEqual(motion(yawTrack(times(2, 16), turn), DIFFERENT));
+});
+
+test('a clip of ten minutes is measured at once', () => {
+  const began = performance.now();
+  const { yawAccelerationRms } = motion(
+    yawTrack(times(600, 30), (t) => 20 * Math.sin(3 * t)),
+    DIFFERENT,
+  );
+  expect(yawAccelerationRms! / (20 * 9 * Math.SQRT1_2)).toBeCloseTo(1, 1);
+  expect(performance.now() - began).toBeLessThan(3000);
+});
+
 test('an identity break is a change of person between two measured frames', () => {
   const [ada, bob] = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
   const faces = [{ embedding: ada }, { embedding: null }, { embedding: ada }, { embedding: bob }, { embedding: bob }];
