@@ -4,6 +4,7 @@ import type { FaceReader } from '../../faces/face-reader';
 import { faceFigures } from '../face-figures';
 import { faceTrack, type ReferenceFace, type TrackedFrame } from '../face-track';
 import { nearDuplicates } from '../metrics/near-duplicates';
+import { range } from '../metrics/range';
 import { VideoError, VideoFile, type VideoInfo } from '../video/video-file';
 import { type EvaluationFinding, fault, note } from './finding';
 
@@ -80,9 +81,8 @@ function findingsOf(track: readonly TrackedFrame[]): EvaluationFinding[] {
   const intervals = track.slice(1).map(({ time }, i) => time - track[i]!.time);
   const usual = [...intervals].sort((a, b) => a - b)[Math.floor(intervals.length / 2)] ?? 0;
   if (intervals.some((interval) => Math.abs(interval - usual) > Math.max(MAX_UNEVENNESS * usual, ROUNDING_SECONDS))) {
-    const [shortest, longest] = [Math.min(...intervals), Math.max(...intervals)].map(
-      (value) => `${Math.round(1000 * value)} ms`,
-    );
+    const { min, max } = range(intervals)!;
+    const [shortest, longest] = [min, max].map((value) => `${Math.round(1000 * value)} ms`);
     findings.push(
       note('variable_frame_rate', `Frames are ${shortest} to ${longest} apart; all figures count seconds.`),
     );

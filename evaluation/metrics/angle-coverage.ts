@@ -1,5 +1,6 @@
 /** How far the head turns, and how much of it lies beyond what the references show. */
 import type { ReferenceFace, TrackedFrame } from '../face-track';
+import { type Range, range } from './range';
 
 export const YAW_BIN_DEGREES = 15;
 /** Nothing is measured beyond: see faces/pose.ts. */
@@ -16,7 +17,7 @@ export interface YawBin {
 export interface AngleCoverage {
   /** Of all yaws from -120 to 120 degrees. */
   readonly histogram: readonly YawBin[];
-  readonly yawRange: { readonly min: number; readonly max: number } | null;
+  readonly yawRange: Range | null;
   readonly beyond30Share: number | null;
   readonly beyond60Share: number | null;
   /** Turned further to a side than any reference; null also where no reference has a face. */
@@ -29,14 +30,14 @@ export function angleCoverage(
 ): AngleCoverage {
   const yaws = frames.flatMap(({ face }) => (face ? [face.yaw] : []));
   const referenceYaws = references.flatMap(({ face }) => (face ? [face.pose.yaw] : []));
-  const [least, most] = [Math.min(...referenceYaws), Math.max(...referenceYaws)];
+  const shown = range(referenceYaws);
   const share = (is: (yaw: number) => boolean) => (yaws.length === 0 ? null : yaws.filter(is).length / yaws.length);
   return {
     histogram: yawHistogram(yaws),
-    yawRange: yaws.length === 0 ? null : { min: Math.min(...yaws), max: Math.max(...yaws) },
+    yawRange: range(yaws),
     beyond30Share: share((yaw) => Math.abs(yaw) > 30),
     beyond60Share: share((yaw) => Math.abs(yaw) > 60),
-    beyondReferencesShare: referenceYaws.length === 0 ? null : share((yaw) => yaw < least || yaw > most),
+    beyondReferencesShare: shown && share((yaw) => yaw < shown.min || yaw > shown.max),
   };
 }
 

@@ -26,6 +26,11 @@ test('what lies beyond the references is further to a side than any of them', ()
   expect(angleCoverage(yaws(0), [{ face: null }]).beyondReferencesShare).toBeNull();
 });
 
+test('a clip of more than an hour is covered', () => {
+  const hours = trackOf(Array.from({ length: 200_000 }, (_, i) => ({ yaw: i % 50 })));
+  expect(angleCoverage(hours, []).yawRange).toEqual({ min: 0, max: 49 });
+});
+
 test('a clip without a face covers nothing', () => {
   const { histogram, ...others } = angleCoverage(yaws(null), [referenceAt(0)]);
   expect(histogram.every(({ count }) => count === 0)).toBe(true);
