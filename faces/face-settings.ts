@@ -11,10 +11,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { fieldErrors, mustBe } from '../contract/field-error';
 import { type EmbedderSettings, EmbedderSettingsSchema } from './embedder';
 import { builtInEmbedder, EMBEDDER_PRESETS, type EmbedderPreset } from './embedder-presets';
+import { faceModelFile } from './face-models';
 import { builtInMatting, type MattingSettings, parseMattingModel } from './matting-settings';
 import { FaceModelError } from './onnx-model';
 
@@ -51,15 +53,38 @@ export function builtInFaces(): FaceSettings {
 }
 
 /**
- * Of a model directory: what its faces.json says, or the built-in ones where it has none.
+ * Of a model directory: what its faces.json says, or the built-in ones where it has none. What it names lies inside, so that the
+ * model's hash covers it and it travels with the model.
  * @throws FaceModelError that names the field which is wrong.
  */
 export async function faceSettingsOf(modelDir: string): Promise<FaceSettings> {
   const file = path.join(modelDir, FACES_FILE_NAME);
-  return existsSync(file) ? readFaceSettings(file) : builtInFaces();
+  if (!existsSync(file)) return builtInFaces();
+  const settings = await readFaceSettings(file);
+  const builtIn = builtInFaces();
+  for (const part of ['detector', 'embedder', 'matting'] as const) {
+    const named = settings[part]?.path;
+    if (named === undefined || named === builtIn[part]?.path || isInside(modelDir, named)) continue;
+    throw new FaceModelError(mustBe(`${part}.path`, 'a file inside the model directory', named).message);
+  }
+  return settings;
 }
 
-/** @throws FaceModelError that names the field which is wrong. */
+function isInside(folder: string, file: string): boolean {
+  return path.relative(folder, file).split(path.sep)[0] !== '..';
+}
+
+/** Files of the built-in networks that these settings use as they come: what is wrong with one is not the settings' fault. */
+export function builtInFiles(settings: FaceSettings): string[] {
+  const builtIn = builtInFaces();
+  return [
+    ...(settings.detector === null ? [faceModelFile('blazeface')] : []),
+    ...(isDeepStrictEqual(settings.embedder, builtIn.embedder) ? [builtIn.embedder.path] : []),
+    ...(isDeepStrictEqual(settings.matting, builtIn.matting) ? [builtIn.matting.path] : []),
+  ];
+}
+
+/** Its paths are relative to it, or absolute. @throws FaceModelError that names the field which is wrong. */
 export async function readFaceSettings(file: string): Promise<FaceSettings> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new FaceModelError(mustBe(FACES_FILE_NAME, 'a readable file', `${file} (${error.code})`).message);

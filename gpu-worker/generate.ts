@@ -16,7 +16,7 @@ import path from 'node:path';
 import { posterFileName, videoFileName } from '../contract/keys';
 import { MAX_SEED } from '../contract/limits';
 import type { Manifest } from '../contract/manifest';
-import { faceSettingsOf } from '../faces/face-settings';
+import { builtInFiles, faceSettingsOf } from '../faces/face-settings';
 import { FaceModelError } from '../faces/onnx-model';
 import type { CancelFlag } from './cancellation';
 import { type Denoised, denoise } from './denoise';
@@ -194,18 +194,24 @@ async function prepare(
 ): Promise<PreparedReferences> {
   const preparation = manifest.reference_set.preparation ?? conditioning.preparation;
   // faces.json and what it names are parts of the model directory.
-  const settingsOfModel = faceSettingsOf(modelDir).catch(asModelError);
+  const faces = await faceSettingsOf(modelDir).catch((error: Error) => {
+    throw asModelError(error);
+  });
   const { framing } = conditioning;
-  const settings = { numReferences, video: input, preparation, framing, faces: await settingsOfModel };
+  const settings = { numReferences, video: input, preparation, framing, faces };
   const references = await prepareReferences(setFolder, manifest, settings, outFolder, hooks.cancel).catch(
-    asModelError,
+    (error: Error) => {
+      // The directory has no part in the networks that come with the program. Errors of a network name its file.
+      const isOurs = builtInFiles(faces).some((file) => error.message.includes(file));
+      throw isOurs ? error : asModelError(error);
+    },
   );
   for (const message of referenceNotices(references.uses, settings)) hooks.onEvent({ type: 'notice', message });
   return references;
 }
 
-function asModelError(error: Error): never {
-  throw error instanceof FaceModelError ? new ModelError(error.message) : error;
+function asModelError(error: Error): Error {
+  return error instanceof FaceModelError ? new ModelError(error.message) : error;
 }
 
 /** One noise tensor [1, C, T, h, w] an output. A noise file serves the first; further outputs count the seed up. */

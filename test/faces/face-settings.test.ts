@@ -115,6 +115,25 @@ test('a matting of the user’s own lies beside the file, and a model directory 
 });
 
 test.each([
+  ['detector', { ...DETECTOR, path: '../yunet.onnx' }, '/tmp/yunet.onnx'],
+  ['embedder', { preset: 'auraface', path: '/opt/glintr100.onnx' }, '/opt/glintr100.onnx'],
+  ['matting', { preset: 'modnet', path: 'faces/../../modnet.onnx' }, '/tmp/modnet.onnx'],
+] as const)('the %s of a model directory lies inside it; the command line may name any file', async (part, own, at) => {
+  const file = write({ [part]: own });
+  const named = at.replace('/tmp', path.dirname(folder));
+  expect((await readFaceSettings(file))[part]?.path).toBe(named);
+  await expect(faceSettingsOf(folder)).rejects.toThrow(
+    `${part}.path must be a file inside the model directory, got ${named}.`,
+  );
+});
+
+test('in a model directory too, the built-in models may be fed another way, and a name may begin with dots', async () => {
+  write({ embedder: { preset: 'faceres', flip: false }, matting: { preset: 'modnet', path: '..modnet.onnx' } });
+  const { embedder, matting } = await faceSettingsOf(folder);
+  expect([embedder.path, matting.path]).toEqual([builtInFaces().embedder.path, path.join(folder, '..modnet.onnx')]);
+});
+
+test.each([
   ['{', /^faces\.json must be JSON, got /],
   [[], /^faces\.json must be an object, got \[\]\.$/],
   [{ detectors: {} }, /^detectors must be absent \(faces\.json takes detector, embedder, matting\), got \{\}\.$/],

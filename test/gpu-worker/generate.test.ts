@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ALL_FORMATS, BufferSource, Input } from 'mediabunny';
 import sharp from 'sharp';
+import { FACE_MODELS } from '../../contract/env';
 import { type Manifest, parseManifest } from '../../contract/manifest';
+import { FaceModelError } from '../../faces/onnx-model';
 import { CancelFlag, GenerationCanceled } from '../../gpu-worker/cancellation';
 import { ModelError, OutOfMemoryError } from '../../gpu-worker/errors';
 import { type GenerationEvent, type GenerationRequest, generate } from '../../gpu-worker/generate';
@@ -210,6 +212,33 @@ test('a model brings its own matting in faces.json; what is wrong with it is the
   const wrong = run({ modelDir: own, ...set });
   await expect(wrong).rejects.toThrow(ModelError);
   await expect(wrong).rejects.toThrow(/^sha256 must be that of .*half\.onnx/);
+});
+
+test('a face model that comes with the program and is missing is not the model’s fault, unless it is fed otherwise', async () => {
+  const own = withConditioning('built-in networks', { preparation: 'cut_out' });
+  const setFolder = await writeFaceSet(path.join(folder, 'faces without models'));
+  const { reference_set, ...rest } = job({});
+  const images = [{ file: 'front.png' }];
+  const errorOf = (faces: object) => {
+    writeFileSync(path.join(own, 'faces.json'), JSON.stringify(faces));
+    const running = run({
+      modelDir: own,
+      setFolder,
+      manifest: { ...rest, reference_set: { ...reference_set, images } },
+    });
+    return running.then(
+      () => null,
+      (error: Error) => error,
+    );
+  };
+  const otherwise = await errorOf({ matting: { preset: 'selfie', output: 'none' } });
+  process.env[FACE_MODELS] = folder;
+  const missing = await errorOf({});
+  delete process.env[FACE_MODELS];
+  expect(otherwise).toBeInstanceOf(ModelError);
+  expect(otherwise?.message).toMatch(/^matting\.output must be an output of .*selfie\.onnx/);
+  expect(missing).toBeInstanceOf(FaceModelError);
+  expect(missing?.message).toMatch(/blazeface\.onnx \(ENOENT\)/);
 });
 
 test('what is left out, and what could not be cut out, is told', async () => {
