@@ -5,8 +5,9 @@
  *   2 choose the views       as many as the model was trained with
  *   3 prepare each           cut out and framed, or letterboxed as it is; stored as it is fed
  *
- * The networks run on the CPU with one thread, so that the same photo gives the same bytes wherever a job goes on, and are gone
- * before the first of the generator's is loaded. One photo is decoded at a time.
+ * The networks run on the CPU with one thread, so that the same photo gives the same bytes wherever a job goes on with the same face
+ * models on the same kind of processor: the runtime's kernels differ by instruction set. They are gone before the first of the
+ * generator's is loaded. One photo is decoded at a time.
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
