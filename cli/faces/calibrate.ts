@@ -67,6 +67,7 @@ function calibrationLines(calibration: Calibration, measuredWith: string, leftOu
       pairRow(bin.to > 180 ? `yaws over ${bin.from} apart` : `yaws ${bin.from} to ${bin.to} apart`, bin),
     ),
   ];
+  const errors = `${100 * PROPOSED_ERROR_SHARE} %`;
   const fewPairs = Math.min(samePairs, differentPairs) * PROPOSED_ERROR_SHARE < 1;
   return [
     ...leftOut.map(({ file, reason }) => `Left out: ${file} (${reason})`),
@@ -83,13 +84,13 @@ function calibrationLines(calibration: Calibration, measuredWith: string, leftOu
     '',
     'For "embedder" in faces.json:',
     `  ${JSON.stringify(proposedKeys(calibration)).slice(1, -1).replaceAll('":', '": ').replaceAll(',"', ', "')}`,
-    'same: at most 1 % of intruders reach it in the set check.',
-    'different: at most 1 % of the pairs of one person lie below it.',
+    `same: at most ${errors} of intruders reach it in the set check.`,
+    `different: at most ${errors} of the pairs of one person lie below it.`,
     ...(calibration.proposal?.same === calibration.proposal?.different
       ? ['Nothing lies between the two kinds of pairs here: both are the middle.']
       : []),
     ...(fewPairs
-      ? [`With so few pairs (${Math.min(samePairs, differentPairs)}), 1 % is none of them: more people make it surer.`]
+      ? [`With so few pairs (${Math.min(samePairs, differentPairs)}), ${errors} is none of them: more people make it surer.`]
       : []),
   ];
 }

@@ -2,7 +2,7 @@
 import type { ReferenceFace, TrackedFrame } from '../face-track';
 import { type Range, range } from './range';
 
-export const YAW_BIN_DEGREES = 15;
+const YAW_BIN_DEGREES = 15;
 /** Nothing is measured beyond: see faces/pose.ts. */
 const MAX_YAW = 120;
 

@@ -20,14 +20,18 @@ export interface IdentityMetrics {
   /** The mean where different people are 0 and the same picture is 1; null where the embedder's impostor mean is not known. */
   readonly normalised: number | null;
   readonly numFrames: number;
-  /** Share of all frames, 0..1; null of a clip without frames. */
-  readonly facelessShare: number | null;
   readonly numFacelessFrames: number;
   readonly numFramesWithSeveralFaces: number;
 }
 
+/** What a frame says of identity, of a track or of report.json: a cosine for each reference, null for one without a face. */
+export interface ComparedFrame {
+  readonly time: number;
+  readonly face: { readonly similarity: readonly (number | null)[] | null } | null;
+}
+
 /** Those frames in which identity is measured. */
-export function frameIdentities(frames: readonly TrackedFrame[]): FrameIdentity[] {
+export function frameIdentities(frames: readonly ComparedFrame[]): FrameIdentity[] {
   return frames.flatMap(({ time, face }) => {
     const cosines = known(face?.similarity ?? []);
     const middle = mean(cosines);
@@ -39,15 +43,13 @@ export function frameIdentities(frames: readonly TrackedFrame[]): FrameIdentity[
 export function identityMetrics(frames: readonly TrackedFrame[], impostor?: number): IdentityMetrics {
   const measured = frameIdentities(frames);
   const average = mean(measured.map((frame) => frame.mean));
-  const numFacelessFrames = frames.filter(({ face }) => face === null).length;
   return {
     numMeasured: measured.length,
     mean: average,
     max: mean(measured.map((frame) => frame.max)),
     normalised: average === null || impostor === undefined ? null : normalisedSimilarity(average, impostor),
     numFrames: frames.length,
-    facelessShare: frames.length === 0 ? null : numFacelessFrames / frames.length,
-    numFacelessFrames,
+    numFacelessFrames: frames.filter(({ face }) => face === null).length,
     numFramesWithSeveralFaces: frames.filter(({ numFaces }) => numFaces > 1).length,
   };
 }

@@ -2,6 +2,7 @@
 import { yawText } from '../../contract/reference-check';
 import type { Report } from '../../contract/report';
 import type { OutputFaces, ReportFaces } from '../../contract/report-faces';
+import { frameIdentities } from '../metrics/identity';
 import { extremeFigures } from './extremes';
 import { type Html, type HtmlValue, html } from './html';
 import { lineChart } from './line-chart';
@@ -61,11 +62,7 @@ ${extremes}
 }
 
 function identityChart(id: string, { calibration }: ReportFaces, frames: OutputFaces['frames']): Html | null {
-  const measured = frames.flatMap(({ time, face }) => {
-    const cosines = (face?.similarity ?? []).filter((cosine) => cosine !== null);
-    if (cosines.length === 0) return [];
-    return [{ time, mean: cosines.reduce((a, b) => a + b, 0) / cosines.length, max: Math.max(...cosines) }];
-  });
+  const measured = frameIdentities(frames);
   if (measured.length === 0) {
     return html`<figure class="chart"><figcaption>Similarity to the references</figcaption><p class="note">In none of the references was a face found: there is nothing to compare with.</p></figure>`;
   }

@@ -40,7 +40,7 @@ export function yawHistogram(id: string, { coverage }: OutputFaces, references: 
   const told = bins
     .filter(({ frames }) => frames > 0)
     .map(({ from, to, frames }) => `${rangeText(from, to)} ${frames}`);
-  return html`<figure class="chart"><figcaption>Frames by yaw, 15° a bar</figcaption>
+  return html`<figure class="chart"><figcaption>Frames by yaw, ${bins[0]!.to - least}° a bar</figcaption>
 <svg role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-labelledby="${id}-title"><title id="${id}-title">Frames by yaw: ${told.join(', ')}.</title>
 <line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${BOTTOM}" y2="${BOTTOM}"/>
 ${bars}${labels}<g class="reference-dot">${marks}</g>

@@ -161,6 +161,7 @@ test('calibrate: figures, a proposal, and what was left out', async () => {
   // "again" is the same photo under another name: half of the pairs of two people are as close as the pair of one.
   expect(stdout).toMatch(/\nall +1 +5 +0\.800 /);
   expect(stdout).toMatch(/\n {2}"thresholds": \{"same": [\d.]+, "different": [\d.]+\}, "impostor": 0\.\d+\n/);
+  expect(stdout).toContain('\nsame: at most 1 % of intruders reach it');
   const json = JSON.parse((await run('faces', 'calibrate', people, '--json')).stdout) as Record<string, unknown>;
   expect(json).toMatchObject({
     people: 3,

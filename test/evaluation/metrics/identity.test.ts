@@ -30,15 +30,14 @@ test('frames without a face and with several are counted', () => {
   expect(identityMetrics(crowd)).toMatchObject({
     numFrames: 4,
     numFacelessFrames: 1,
-    facelessShare: 0.25,
     numFramesWithSeveralFaces: 1,
   });
 });
 
 test('a clip without any face, and one without frames, have no identity', () => {
   const nothing = { mean: null, max: null, normalised: null, numMeasured: 0 };
-  expect(identityMetrics(trackOf([null, null]), 0.3)).toMatchObject({ ...nothing, facelessShare: 1 });
-  expect(identityMetrics([], 0.3)).toMatchObject({ ...nothing, facelessShare: null, numFrames: 0 });
+  expect(identityMetrics(trackOf([null, null]), 0.3)).toMatchObject({ ...nothing, numFacelessFrames: 2 });
+  expect(identityMetrics([], 0.3)).toMatchObject({ ...nothing, numFacelessFrames: 0, numFrames: 0 });
   expect(extremeFrames(trackOf([null]))).toBeNull();
 });
 

@@ -27,6 +27,7 @@ test('every figure stands there, with what it was measured with', () => {
     '<th scope="row">Without a face</th><td>0 of 33 frames</td>',
     '<th scope="row">Beyond 60°</th>',
     'Copying and motion <span class="tag">experimental</span>',
+    'Frames by yaw, 15° a bar',
     'Reference 3, view-3.png: 66° left',
   ]) {
     expect(page).toContain(text);
