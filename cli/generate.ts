@@ -26,7 +26,7 @@ import { UsageError } from './exit-code';
 import { checkFaces } from './face-check';
 import { HOME } from './home';
 import { createProgress, type Progress, seconds } from './progress';
-import { putInPlace } from './put-in-place';
+import { earlierResult, putInPlace } from './put-in-place';
 import { readImages, readManifestFile } from './reference-folder';
 import { LOCAL_TENANT, setNameOf } from './set-name';
 import type { Streams } from './streams';
@@ -66,6 +66,8 @@ export async function runGenerate(
   // Reading every weight once more, to tell which they are, takes a minute for a large model; a deployment knows it from the upload.
   const origin = { jobId: id, model: manifest.model, modelSha256: null };
   const outFolder = path.resolve(options.out ?? path.join('out', path.basename(path.resolve(setFolder))));
+  // Told before hours are spent on it.
+  await earlierResult(outFolder);
   const { workFolder, isNew } = await makeWorkFolder(outFolder);
   const progress = createProgress(stderr);
   const phases = new PhaseClock();
@@ -125,8 +127,8 @@ async function noteFindings(setFolder: string, { reference_set }: Manifest, stde
     const untold = check.findings.filter(({ accepted }) => !accepted);
     for (const { message } of untold) stderr.write(`Note: ${message}\n`);
   } catch (error) {
-    // The generation says what is wrong with the images.
-    if (!(error instanceof JobRejected)) throw error;
+    // The generation says what is wrong with the images; it may need no model that looks at faces.
+    if (!(error instanceof JobRejected)) stderr.write(`Note: The faces are not checked: ${(error as Error).message}\n`);
   }
 }
 

@@ -14,7 +14,7 @@ import { findJob } from './find-job';
 import { timeText } from './job-text';
 import { writeJson } from './json-line';
 import type { ProfileOptions } from './profile';
-import { putInPlace } from './put-in-place';
+import { earlierResult, putInPlace } from './put-in-place';
 import { withService } from './service';
 import type { Streams } from './streams';
 
@@ -55,6 +55,7 @@ export async function fetchResults({ buckets }: Pick<Ports, 'buckets'>, job: Job
       `${job.id} must be a job whose results are kept, got one whose retention was over at ${time}.`,
     );
   }
+  await earlierResult(out);
   await mkdir(out, { recursive: true });
   const workFolder = await mkdtemp(path.join(out, '.partial-'));
   try {

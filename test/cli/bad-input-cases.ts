@@ -332,6 +332,11 @@ export const SECTIONS: readonly Section[] = [
         exitCode: 64,
         spoil: ({ set, model: dir }) => ({ args: ['generate', set, '--model', dir, '--out', `${set}/front.png`] }),
       },
+      {
+        title: 'Out folder that is a set',
+        exitCode: 64,
+        spoil: ({ set, model: dir }) => ({ args: ['generate', set, '--model', dir, '--out', set] }),
+      },
     ],
   },
   {

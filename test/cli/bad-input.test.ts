@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runCommand } from '../../cli/mv2id';
+import { FACE_MODELS } from '../../contract/env';
 import { writeRandomModel } from '../random-model';
 import { writeReferenceSet } from '../reference-set';
 import { type BadInput, type Lab, SECTIONS } from './bad-input-cases';
@@ -48,6 +49,18 @@ test('the good set of these cases is good', async () => {
   expect(stderr).not.toContain('mv2id:');
   expect(exitCode).toBe(0);
   expect(readdirSync(lab.out).sort()).toEqual(['job.json', 'poster.jpg', 'references', 'video.mp4']);
+});
+
+test('faces that cannot be looked at are a note, where the model needs nobody to look', async () => {
+  process.env[FACE_MODELS] = path.join(folder, 'no-models');
+  try {
+    const { exitCode, stderr, lab } = await run({ title: 'none', exitCode: 64, spoil: () => ({}) });
+    expect(stderr).toMatch(/^Note: The faces are not checked: detector\.path must be a readable \.onnx file, got /m);
+    expect(exitCode).toBe(0);
+    expect(readdirSync(lab.out)).toContain('video.mp4');
+  } finally {
+    delete process.env[FACE_MODELS];
+  }
 });
 
 const rows = new Map<BadInput, string[]>();

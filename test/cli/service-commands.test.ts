@@ -248,10 +248,33 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     }
     expect(JSON.parse(readFileSync(path.join(out, 'job.json'), 'utf8'))).toEqual((await ports.jobs.get(id))!.job);
 
-    // Of an earlier result, which the new one takes the place of.
-    writeFileSync(path.join(out, 'references/2-side.png'), 'an old reference');
+    // Of an earlier result goes what its job.json names; what else lies there stays.
+    const earlier = JSON.parse(readFileSync(path.join(out, 'job.json'), 'utf8')) as Job;
+    const more = ['video-2.mp4', 'references/2-side.png'].map((file) => {
+      writeFileSync(path.join(out, file), 'of an earlier result');
+      return { ...earlier.output[0]!, key: resultKey(job.id, file) };
+    });
+    writeFileSync(path.join(out, 'job.json'), JSON.stringify({ ...earlier, output: [...earlier.output, ...more] }));
+    writeFileSync(path.join(out, 'references/mine.jpg'), 'a photo');
     expect((await command('results', id, '--out', out)).exitCode).toBe(0);
-    expect(filesIn(out)).toEqual([...Object.keys(FILES), 'job.json'].sort());
+    expect(filesIn(out)).toEqual([...Object.keys(FILES), 'job.json', 'references/mine.jpg'].sort());
+  });
+
+  test('results goes into no folder whose job.json is another’s', async () => {
+    const { id } = await submit();
+    const { job } = await takeJob(ports, TENANT, name);
+    await startJob(ports, job.id);
+    await finishJob(ports, job.id, FILES);
+    mkdirSync(path.join(set, 'references'));
+    writeFileSync(path.join(set, 'references/mine.jpg'), 'a photo');
+    const before = filesIn(set);
+    const manifestText = readFileSync(path.join(set, 'job.json'), 'utf8');
+    const { exitCode, stderr } = await command('results', id, '--out', set);
+    expect([exitCode, stderr]).toEqual([
+      64,
+      `mv2id: --out must be a folder of its own or of an earlier result, got ${set} (its job.json is no job object).\n`,
+    ]);
+    expect([filesIn(set), readFileSync(path.join(set, 'job.json'), 'utf8')]).toEqual([before, manifestText]);
   });
 
   test('results keeps nothing of a job of which one file is not what it was', async () => {
