@@ -68,7 +68,7 @@ export const IDENTITY_FRAMES = 16;
 
 /** What of a reference the frames are compared with. */
 export async function readReferenceFace(reader: FaceReader, picture: Pixels): Promise<ReferenceFace> {
-  const readings = await reader.read(picture);
+  const readings = await reader.find(picture);
   const [main] = readings;
   if (!main) return { numFaces: 0, face: null };
   const { pose, embedding, landmarks } = main;
@@ -87,7 +87,7 @@ export async function faceTrack(reader: FaceReader, clip: Clip, options: FaceTra
     const part = clip.durationSeconds > 0 ? Math.floor((time / clip.durationSeconds) * identityFrames) : 0;
     // Times are rounded: what lies behind the end belongs to the last part.
     const isDue = Math.min(part, identityFrames - 1) > measuredPart;
-    const readings = await reader.read(pixels, { embeddings: isDue ? 1 : 0 });
+    const readings = await reader.find(pixels, { embeddings: isDue ? 1 : 0 });
     const [main] = readings;
     const head = main ? headRegion(pixels, main.landmarks) : null;
     const face: TrackedFace | null = main

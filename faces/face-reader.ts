@@ -1,4 +1,4 @@
-/** Looks at the faces of a picture: where they are, how they are turned, how sharp they are, and whose they are. */
+/** Looks at the faces of a picture: where they are, how they are turned, whose they are, and how sharp they are. */
 import { alignFace, alignment } from './align';
 import type { DetectedFace, FaceDetector } from './detector';
 import type { EmbedderSettings, Embedding, FaceEmbedder } from './embedder';
@@ -10,12 +10,15 @@ import type { Pixels } from './pixels';
 import { type HeadPose, headPose } from './pose';
 import { sharpness } from './sharpness';
 
-export interface FaceReading extends DetectedFace {
+export interface FoundFace extends DetectedFace {
   readonly pose: HeadPose;
-  /** Variance of the Laplacian of the face at 112 x 112. */
-  readonly sharpness: number;
   /** Null where it was not asked for. */
   readonly embedding: Embedding | null;
+}
+
+export interface FaceReading extends FoundFace {
+  /** Variance of the Laplacian of the face at 112 x 112. */
+  readonly sharpness: number;
 }
 
 export interface ReadOptions {
@@ -56,21 +59,24 @@ export class FaceReader {
   }
 
   /** All faces of a picture, the largest first. */
-  async read(picture: Pixels, { embeddings = 1 }: ReadOptions = {}): Promise<FaceReading[]> {
-    const readings: FaceReading[] = [];
-    for (const [i, face] of (await this.detector.detect(picture)).entries()) {
+  async find(picture: Pixels, { embeddings = 1 }: ReadOptions = {}): Promise<FoundFace[]> {
+    const found: FoundFace[] = [];
+    for (const face of await this.detector.detect(picture)) {
       const pose = headPose(face.landmarks);
-      const similarity = alignment(face.landmarks, SHARPNESS_AT);
       // Landmarks on one spot are no face.
-      if (!pose || !similarity) continue;
-      readings.push({
-        ...face,
-        pose,
-        sharpness: sharpness(alignFace(picture, similarity, SHARPNESS_AT.size)),
-        embedding: i < embeddings ? await this.embedder.embed(picture, face.landmarks) : null,
-      });
+      if (!pose || !alignment(face.landmarks, SHARPNESS_AT)) continue;
+      const embedding = found.length < embeddings ? await this.embedder.embed(picture, face.landmarks) : null;
+      found.push({ ...face, pose, embedding });
     }
-    return readings;
+    return found;
+  }
+
+  /** As `find`, with how sharp each face is. */
+  async read(picture: Pixels, options?: ReadOptions): Promise<FaceReading[]> {
+    return (await this.find(picture, options)).map((face) => {
+      const similarity = alignment(face.landmarks, SHARPNESS_AT)!;
+      return { ...face, sharpness: sharpness(alignFace(picture, similarity, SHARPNESS_AT.size)) };
+    });
   }
 
   async release(): Promise<void> {

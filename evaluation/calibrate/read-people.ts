@@ -45,7 +45,7 @@ export async function readPeople(
 async function readPicture(reader: FaceReader, file: string): Promise<Omit<PersonPicture, 'person'> | string> {
   const picture = await readPixels(file).catch((error: Error) => error);
   if (picture instanceof Error) return `cannot be read: ${picture.message}`;
-  const readings = await reader.read(picture);
+  const readings = await reader.find(picture);
   const [face] = readings;
   if (!face?.embedding) return 'no face';
   return readings.length === 1 ? { embedding: face.embedding, yaw: face.pose.yaw } : `${readings.length} faces`;

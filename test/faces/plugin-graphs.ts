@@ -16,12 +16,14 @@ export interface StatedFace {
 /**
  * YuNet of a square of `side`: the first channel of the input makes a face in the fine grid, the second in the middle one, the
  * third in the coarse one, with cls the value / 255 and obj 0.81.
+ * @param larger what a face of the two coarser grids is said to be; as those of the fine one unless given.
  */
-export function yunetGraph(side: number, { box, points }: StatedFace): Uint8Array {
+export function yunetGraph(side: number, face: StatedFace, larger = face): Uint8Array {
   const g = new Graph('yunet');
   const image = g.input('input', 'float32', [1, 3, side, side]);
   for (const [channel, stride] of STRIDES.entries()) {
     const cells = (side / stride) ** 2;
+    const { box, points } = channel === 0 ? face : larger;
     const value = cellValue(g, image, channel, stride, 1, 1 / 255);
     g.output(`cls_${stride}`, Reshape(g, value, [1, cells, 1]));
     g.output(`obj_${stride}`, repeated(g, `obj${stride}`, [0.81], [1, cells, 1]));
