@@ -90,7 +90,9 @@ function calibrationLines(calibration: Calibration, measuredWith: string, leftOu
       ? ['Nothing lies between the two kinds of pairs here: both are the middle.']
       : []),
     ...(fewPairs
-      ? [`With so few pairs (${Math.min(samePairs, differentPairs)}), ${errors} is none of them: more people make it surer.`]
+      ? [
+          `With so few pairs (${Math.min(samePairs, differentPairs)}), ${errors} is none of them: more people make it surer.`,
+        ]
       : []),
   ];
 }
