@@ -10,7 +10,8 @@
  *   7 deliver                 the files, then the job's success, which publishes job.json
  *   8 tidy up
  *
- * Three things end it early: a stop from outside, the job's own time limit, and another attempt or a cancel, found at any write.
+ * Three things end it early: a stop from outside, the job's own time limit, and another attempt or a cancel, found at any write. Once
+ * the videos are made, only their delivery counts: a stop, or too long a look at the faces, ends that look.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -72,6 +73,8 @@ export interface WorkerOptions {
   readonly executionTimeoutSeconds?: number;
   /** Least time between two progress writes; 2 unless given. */
   readonly progressSeconds?: number;
+  /** Most time that faces are measured in; 60 unless given. */
+  readonly measureSeconds?: number;
   /** Least time between two checkpoints, which are written after a step; 60 unless given. */
   readonly checkpointSeconds?: number;
 }
@@ -81,6 +84,10 @@ const PROGRESS_SECONDS = 2;
 const CHECKPOINT_SECONDS = 60;
 /** Batch kills 30 s after it has asked to stop. */
 const SAVE_SECONDS = 20;
+/** Of those 30 s, what is left to deliver finished videos in before a stop goes the way of every other. */
+const DELIVERY_SECONDS = 8;
+/** It takes seconds (docs/report.md); a video is better delivered without figures than late. */
+const MEASURE_SECONDS = 60;
 
 const UNKNOWN_PLACE = { capacity: null, instanceType: null };
 
@@ -107,6 +114,11 @@ class JobRun {
   private readonly interruption: Promise<never>;
   private interrupt: (reason: Error) => void = () => {};
   private deadline: NodeJS.Timeout | undefined;
+  /** Milliseconds since 1970. */
+  private deadlineAt = Number.POSITIVE_INFINITY;
+  /** Ends the look at the faces, while it lasts. */
+  private measuring: AbortController | undefined;
+  private stopTimer: NodeJS.Timeout | undefined;
   /** The race is decided: what is still under way must start nothing new. */
   private isEnding = false;
 
@@ -120,7 +132,7 @@ class JobRun {
 
   async run(): Promise<WorkerExit> {
     const { stop } = this.options;
-    const onStop = () => this.interrupt(new StopRequested('The worker is to stop.'));
+    const onStop = () => this.requestStop();
     if (stop.aborted) onStop();
     stop.addEventListener('abort', onStop);
     try {
@@ -133,6 +145,7 @@ class JobRun {
     } finally {
       stop.removeEventListener('abort', onStop);
       clearTimeout(this.deadline);
+      clearTimeout(this.stopTimer);
       this.attempt?.end();
       if (this.workFolder) await rm(this.workFolder, { recursive: true, force: true }).catch(() => {});
     }
@@ -207,6 +220,15 @@ class JobRun {
     await this.tidyUp();
   }
 
+  /** Finished videos are delivered first, if that is soon done. */
+  private requestStop(): void {
+    const reason = new StopRequested('The worker is to stop.');
+    if (this.measuring) {
+      this.measuring.abort(reason);
+      this.stopTimer = setTimeout(() => this.interrupt(reason), DELIVERY_SECONDS * 1000);
+    } else this.interrupt(reason);
+  }
+
   private requireRunning(): void {
     if (this.isEnding) throw new Superseded('The attempt is ending.');
   }
@@ -215,6 +237,7 @@ class JobRun {
     const { executionTimeoutSeconds } = this.options;
     const given = executionTimeoutSeconds ?? manifest.policy?.execution_timeout_seconds;
     const seconds = given ?? DEFAULT_EXECUTION_TIMEOUT_SECONDS;
+    this.deadlineAt = Date.now() + seconds * 1000;
     this.deadline = setTimeout(() => this.interrupt(new DeadlineExceeded(seconds)), seconds * 1000);
   }
 
@@ -366,7 +389,20 @@ class JobRun {
     { latentsSha256 }: GenerationResult,
   ): Promise<MeasuredFaces | null> {
     const videos = latentsSha256.map((_, i) => path.join(outFolder, videoFileName(i)));
-    const requireRunning = () => this.requireRunning();
+    const measuring = new AbortController();
+    const requireRunning = () => {
+      this.requireRunning();
+      measuring.signal.throwIfAborted();
+    };
+    // Of what is left of the job's time, half stays for the delivery.
+    const leftSeconds = (this.deadlineAt - Date.now()) / 1000;
+    const seconds = Math.min(this.options.measureSeconds ?? MEASURE_SECONDS, leftSeconds / 2);
+    const timer = setTimeout(
+      () => measuring.abort(new Error(`Measuring must take at most ${Math.round(seconds)} s.`)),
+      seconds * 1000,
+    );
+    this.measuring = measuring;
+    this.options.log('The faces are being measured');
     try {
       return await this.watch.time('measure_faces', () =>
         measureFaces({ modelDir, manifest, setFolder, videos, requireRunning }),
@@ -375,6 +411,9 @@ class JobRun {
       if (isSuperseded(error)) throw error;
       this.options.log('Notice', { message: `The faces are not measured: ${(error as Error).message}` });
       return null;
+    } finally {
+      clearTimeout(timer);
+      this.measuring = undefined;
     }
   }
 

@@ -175,6 +175,41 @@ test('a job whose faces cannot be measured succeeds, and its report and its log 
   );
 });
 
+test('a look at the faces that takes too long ends, and the job succeeds without it', async () => {
+  const id = await home.addJob();
+  const { exit, log } = await home.run(id, { measureSeconds: 0 });
+  expect(exit).toBe(0);
+  expect((await home.report(id)).faces).toBeNull();
+  expect(log).toContainEqual({ message: 'The faces are not measured: Measuring must take at most 0 s.' });
+});
+
+test('a stop while faces are measured ends the look, and what is made is delivered', async () => {
+  const id = await home.addJob();
+  const stop = new AbortController();
+  const notices: unknown[] = [];
+  const { exit } = await home.run(id, {
+    stop: stop.signal,
+    log(message, about) {
+      if (message === 'The faces are being measured') stop.abort();
+      if (message === 'Notice') notices.push(about?.message);
+    },
+  });
+  expect([exit, (await home.job(id)).status]).toEqual([0, 'succeeded']);
+  expect((await home.report(id)).faces).toBeNull();
+  expect(notices).toEqual(['The faces are not measured: The worker is to stop.']);
+});
+
+test('a stop while files are delivered is a retry', async () => {
+  const id = await home.addJob();
+  const stop = new AbortController();
+  const put: ObjectStore['put'] = (key, ...rest) => {
+    if (key.endsWith('.mp4')) stop.abort();
+    return home.ports.buckets.results.put(key, ...rest);
+  };
+  expect((await home.run(id, { ...withResults(() => ({ put })), stop: stop.signal })).exit).toBe(75);
+  expect((await home.run(id)).exit).toBe(0);
+});
+
 test('the job is processing, with its input, before its first step', async () => {
   const id = await home.addJob({ input: { steps: 3 } });
   const seen: string[] = [];
