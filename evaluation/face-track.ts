@@ -3,6 +3,7 @@
  * Everything that is said about a clip's faces follows from this (metrics/). Frames come and go one at a time, so memory does not grow
  * with the length of a clip or its size.
  */
+import { readAnyWayUp } from '../faces/any-way-up';
 import type { Box } from '../faces/detector';
 import { type Embedding, similarity } from '../faces/embedder';
 import type { FaceReader } from '../faces/face-reader';
@@ -66,9 +67,9 @@ export interface FaceTrackOptions {
 /** A clip's mean does not move by more of them, and they cost several times what finding the faces of all frames does. */
 export const IDENTITY_FRAMES = 16;
 
-/** What of a reference the frames are compared with. */
+/** What of a reference the frames are compared with. A photo may stand on its head; a clip does not. */
 export async function readReferenceFace(reader: FaceReader, picture: Pixels): Promise<ReferenceFace> {
-  const readings = await reader.find(picture);
+  const readings = await readAnyWayUp(picture, reader);
   const [main] = readings;
   if (!main) return { numFaces: 0, face: null };
   const { pose, embedding, landmarks } = main;

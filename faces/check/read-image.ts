@@ -1,10 +1,10 @@
 /** What the rules look at: a picture of a set, and the faces in it. */
 import { createHash } from 'node:crypto';
 import type { ReferenceImage } from '../../contract/manifest';
+import { readAnyWayUp } from '../any-way-up';
 import type { FaceReader, FaceReading } from '../face-reader';
 import { type Pixels, readPixels } from '../pixels';
 import { incompleteImage } from '../reference-image';
-import { readAnyWayUp } from './any-way-up';
 import { type FaceSigns, readSigns } from './signs';
 import { SECOND_FACE_SHARE } from './thresholds';
 

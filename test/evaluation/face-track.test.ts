@@ -1,9 +1,11 @@
 /** With the real face models, on the example's drawn views. */
 import path from 'node:path';
 import { type ClipFrame, faceTrack, readReferenceFace } from '../../evaluation/face-track';
+import { correlation } from '../../evaluation/head-region';
 import { identityMetrics } from '../../evaluation/metrics/identity';
+import { similarity } from '../../faces/embedder';
 import { FaceReader } from '../../faces/face-reader';
-import { type Pixels, readPixels } from '../../faces/pixels';
+import { type Pixels, readPixels, toSharp } from '../../faces/pixels';
 
 const VIEWS = ['yaw-060', 'yaw+000', 'yaw+060'];
 const EMPTY: Pixels = { data: new Uint8Array(3 * 64 * 64).fill(200), width: 64, height: 64 };
@@ -52,6 +54,18 @@ test('a clip of one frame, and one that is shorter than its frames say, is measu
     const frames = clip([views[1]!]);
     const [frame] = await faceTrack(reader, { durationSeconds, frames }, { references: [reference] });
     expect(frame!.face!.similarity![0]).toBeCloseTo(1, 4);
+  }
+});
+
+test('a reference that stands on its head is measured as the upright one', async () => {
+  for (const [i, yaw] of [-60, 0, 60].entries()) {
+    const upright = await readReferenceFace(reader, views[i]!);
+    const data = await toSharp(views[i]!).rotate(180).raw().toBuffer();
+    const turned = await readReferenceFace(reader, { ...views[i]!, data });
+    expect(turned.numFaces).toBe(1);
+    expect(30 * Math.round(turned.face!.pose.yaw / 30) + 0).toBe(yaw);
+    expect(similarity(turned.face!.embedding!, upright.face!.embedding!)).toBeGreaterThan(0.98);
+    expect(correlation(turned.face!.head!, upright.face!.head!)).toBeGreaterThan(0.95);
   }
 });
 
