@@ -14,6 +14,9 @@ export interface CutOutSettings {
   readonly framing: Framing | null;
 }
 
+/** Gives a decoder the bytes of a photo: what is thrown in there is the photo's fault. */
+export type Decode = <T>(decoder: (bytes: Uint8Array) => Promise<T>) => Promise<T>;
+
 /** Pixels of the frame's shorter side, at least about: hair is cut finer than a small video shows it. */
 const CUT_AT = 512;
 /** The highest hair is half as high as a head. */
@@ -24,20 +27,21 @@ const LEAST_PERSON = 0.01;
 /**
  * @param face null for a picture without one, which is shown whole.
  * @returns a picture of the video's size; null when there is nobody in it to cut out.
- * @throws Error of the decoder when the data are damaged.
+ * @throws FaceModelError, and what `decode` throws.
  */
 export async function cutOut(
-  bytes: Uint8Array,
+  decode: Decode,
   face: SeenFace | null,
   { video, framing }: CutOutSettings,
   matting: Matting,
 ): Promise<Pixels | null> {
-  const { autoOrient: picture } = await sharp(bytes, DECODING).metadata();
+  const { autoOrient: picture } = await decode((bytes) => sharp(bytes, DECODING).metadata());
   const zoom = Math.max(1, Math.round(CUT_AT / Math.min(video.width, video.height)));
   const full = { width: zoom * video.width, height: zoom * video.height };
   let frame = face && framing ? headFrame(face, picture, video, framing) : wholeFrame(picture, video);
   for (let tries = 0; ; tries++) {
-    const part = await readFrame(bytes, frame, full);
+    const shown = frame;
+    const part = await decode((bytes) => readFrame(bytes, shown, full, face?.isUpsideDown));
     const alpha = await matting.alpha(part.pixels);
     if (meanOf(alpha.data) < 255 * LEAST_PERSON) return null;
     const isCut = frame.y >= 1 && reachesTop(alpha);

@@ -18,12 +18,12 @@ import type { ViewChoice } from '../../contract/report';
 import { FaceReader } from '../../faces/face-reader';
 import type { FaceSettings } from '../../faces/face-settings';
 import { Matting } from '../../faces/matting';
-import { type Pixels, toSharp } from '../../faces/pixels';
+import { type Pixels, readPixels, toSharp } from '../../faces/pixels';
 import { incompleteImage, requireDecodes } from '../../faces/reference-image';
 import type { CancelFlag } from '../cancellation';
 import { letterbox, readReferenceFile, type Size, toPlanes } from '../images';
 import { writeWholeFile } from '../whole-file';
-import { cutOut } from './cut-out';
+import { cutOut, type Decode } from './cut-out';
 import type { Framing } from './framing';
 import { readMainFace, type SeenFace } from './main-face';
 import { chooseViews } from './view-choice';
@@ -70,12 +70,12 @@ interface SetFile {
   /** `reference_set.images[2]` */
   readonly field: string;
   /** Reads it anew each time, so that the bytes of no other are held meanwhile. */
-  read<T>(decode: (bytes: Buffer) => Promise<T>): Promise<T>;
+  readonly decode: Decode;
 }
 
 /**
  * @param outFolder an existing folder; the references are stored in it as they are fed.
- * @throws JobRejected `invalid_image` for any image of the set, taken or not; GenerationCanceled.
+ * @throws JobRejected `invalid_image` for any image of the set, taken or not; FaceModelError; GenerationCanceled.
  */
 export async function prepareReferences(
   setFolder: string,
@@ -88,7 +88,7 @@ export async function prepareReferences(
   const { numReferences, preparation } = settings;
   if (numReferences === 0) {
     // A broken set is told early, and on every model alike.
-    for (const file of files) await file.read((bytes) => requireDecodes(bytes, file.image, file.field));
+    for (const file of files) await file.decode((bytes) => requireDecodes(bytes, file.image, file.field));
     return { pixels: [], uses: [] };
   }
 
@@ -112,8 +112,8 @@ export async function prepareReferences(
         uses.push({ ...use, preparation, fed: null });
         continue;
       }
-      const person = matting && (await file.read((bytes) => cutOut(bytes, faces[i] ?? null, settings, matting)));
-      const picture = person ?? (await file.read((bytes) => letterbox(bytes, settings.video)));
+      const person = matting && (await cutOut(file.decode, faces[i] ?? null, settings, matting));
+      const picture = person ?? (await file.decode((bytes) => letterbox(bytes, settings.video)));
       const fed = {
         file: referenceFileName(pixels.length + 1, image.file),
         width: picture.width,
@@ -133,9 +133,9 @@ function setFile(folder: string, image: ReferenceImage, field: string): SetFile 
   return {
     image,
     field,
-    read: async (decode) => {
+    decode: async (decoder) => {
       const bytes = await readReferenceFile(folder, image, field);
-      return decode(bytes).catch((error: Error) => {
+      return decoder(bytes).catch((error: Error) => {
         throw error instanceof JobRejected ? error : incompleteImage(image, field, error);
       });
     },
@@ -152,7 +152,7 @@ async function readFaces(
     const faces: (SeenFace | null)[] = [];
     for (const file of files) {
       cancel.throwIfSet();
-      faces.push(await file.read((bytes) => readMainFace(bytes, reader)));
+      faces.push(await readMainFace(await file.decode((bytes) => readPixels(bytes)), reader));
     }
     return faces;
   } finally {

@@ -14,12 +14,17 @@ export interface FramedPart {
 
 const WHITE = { r: 255, g: 255, b: 255 };
 
+/** EXIF orientations of the same picture turned by half. */
+const HALF_TURN: Readonly<Record<number, number>> = { 1: 3, 2: 4, 3: 1, 4: 2, 5: 7, 6: 8, 7: 5, 8: 6 };
+
 /**
  * @param frame of the upright picture, in its pixels; it may reach beyond it. @param size of the whole frame.
+ * @param isUpsideDown whether the picture is only upright when it is turned by half after what EXIF says.
  * @throws Error of the decoder when its data are damaged.
  */
-export async function readFrame(bytes: Uint8Array, frame: Box, size: Size): Promise<FramedPart> {
-  const { autoOrient: upright, orientation = 1 } = await sharp(bytes, DECODING).metadata();
+export async function readFrame(bytes: Uint8Array, frame: Box, size: Size, isUpsideDown = false): Promise<FramedPart> {
+  const { autoOrient: upright, orientation: told = 1 } = await sharp(bytes, DECODING).metadata();
+  const orientation = isUpsideDown ? HALF_TURN[told]! : told;
   const across = part(frame.x, frame.width, upright.width, size.width);
   const down = part(frame.y, frame.height, upright.height, size.height);
   const shown = { x: across.from, y: down.from, width: across.count, height: down.count };

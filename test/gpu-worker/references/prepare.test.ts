@@ -6,8 +6,12 @@ import sharp, { type Sharp } from 'sharp';
 import { FACE_MODELS } from '../../../contract/env';
 import { parseManifest } from '../../../contract/manifest';
 import { builtInFaces } from '../../../faces/face-settings';
+import { parseMattingModel } from '../../../faces/matting-settings';
+import { FaceModelError } from '../../../faces/onnx-model';
 import { CancelFlag, GenerationCanceled } from '../../../gpu-worker/cancellation';
 import { toPlanes } from '../../../gpu-worker/images';
+import { Graph } from '../../../gpu-worker/onnx/graph';
+import { ReduceMean } from '../../../gpu-worker/onnx/ops';
 import {
   type PreparationSettings,
   type PreparedReferences,
@@ -192,6 +196,27 @@ test('of two faces the larger one is framed', async () => {
     .png()
     .toBuffer();
   expect(likeness(await prepareOne(both), await prepareOne(photo('obama'), CUT_OUT, 'one.jpg'))).toBeGreaterThan(15);
+});
+
+test('a photo that stands on its head is cut out upright', async () => {
+  for (const yaw of [-60, 0, 60] as const) {
+    const turned = await prepare({ 'one.png': sharp(ada(yaw)).rotate(180).png() });
+    expect(30 * Math.round(turned.uses[0]!.yaw! / 30) + 0).toBe(yaw);
+    expect(likeness(turned.pixels[0]!, await prepareOne(ada(yaw)))).toBeGreaterThan(20);
+  }
+});
+
+test('a network that fails on a photo is not the photo’s fault', async () => {
+  const g = new Graph('square');
+  const image = g.input('input', 'float32', [1, 3, 64, 64]);
+  g.output('alpha', ReduceMean(g, image, { axes: [1] }));
+  const file = path.join(folder, 'square.onnx');
+  writeFileSync(file, g.toBytes());
+  // It takes squares only, as the grey picture that it is shown at first is one.
+  const matting = parseMattingModel({ preset: 'modnet', path: file, size: { side: 64, multiple_of: 32 } });
+  const settings = { ...CUT_OUT, framing: null, faces: { ...builtInFaces(), matting } };
+  const wide = sharp(ada(0)).resize({ width: 256, height: 128, fit: 'contain' }).png();
+  await expect(prepare({ 'wide.png': wide }, settings)).rejects.toThrow(FaceModelError);
 });
 
 test('a picture without anybody in it is used whole, and told', async () => {
