@@ -22,7 +22,7 @@ export async function runCancel(job: string, options: CancelOptions, { stdout }:
     const record = await findJob(ports, job);
     const { id, status, tenant, set } = record.job;
     if (isTerminal(status) && status !== 'canceled') {
-      throw new UsageError(`${id} must be a job that has not ended, got ${status}.`);
+      throw new UsageError(`job must be one that has not ended, got ${id} (${status}).`);
     }
     if (status !== 'canceled') {
       await requireOwnManifest(ports, record);

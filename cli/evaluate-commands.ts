@@ -16,7 +16,7 @@ export function addEvaluateCommands(program: Command, streams: Streams, setExitC
     .argument('<video or folder>')
     .requiredOption('--references <folder>', 'pictures of the person; of a folder, a folder of pictures for each case')
     .option('--faces <file>', FACES)
-    .option('--out <folder>', 'write evaluation.json, evaluation.csv and the figures of every frame there')
+    .option('--out <dir>', 'write evaluation.json, evaluation.csv and the figures of every frame there')
     .option('--json', 'print the evaluation as JSON')
     .option('--threads <n>', 'threads of an operator', threads, 1)
     .action(async (input: string, options: EvaluateOptions) => setExitCode(await runEvaluate(input, options, streams)));

@@ -10,6 +10,7 @@ import { methodLines, videoLines } from './evaluate/evaluation-text';
 import { findCases } from './evaluate/find-cases';
 import { EXIT_USAGE } from './exit-code';
 import { writeJson } from './json-line';
+import { makeOutFolder } from './out-folder';
 import { createProgress } from './progress';
 import type { Streams } from './streams';
 
@@ -32,6 +33,7 @@ export async function runEvaluate(
 ): Promise<number> {
   const { references, faces, out, json, threads } = options;
   const cases = await findCases(input, references);
+  if (out !== undefined) await makeOutFolder(out);
   const settings = faces === undefined ? builtInFaces() : await readFaceSettings(faces);
   const reader = await FaceReader.open(settings, threads);
   const progress = createProgress(stderr);
@@ -48,7 +50,6 @@ export async function runEvaluate(
     });
     progress.end();
     if (out !== undefined) {
-      await mkdir(out, { recursive: true });
       await writeWholeFile(path.join(out, 'evaluation.json'), jsonText(evaluation));
       await writeWholeFile(path.join(out, 'evaluation.csv'), evaluationCsv(evaluation.videos));
     }

@@ -23,11 +23,13 @@ export function jobLines(job: Job, consent: Consent | null = null): string[] {
     ...job.attempts.map((attempt): [string, string] => ['attempt', attemptText(attempt)]),
     ...job.output.map((output): [string, string] => ['output', outputText(output)]),
     ['removed', job.data_removed_at && `${timeText(job.data_removed_at)}: the retention of its results was over`],
-    ['error', job.error && `${job.error.code}: ${job.error.message}`],
   ];
-  // With one detail the message says the same.
-  const details = job.error && job.error.details.length > 1 ? job.error.details : [];
-  for (const { message } of details) rows.push(['', message]);
+  // The message is that of the first detail; where there are several, all of them stand below each other.
+  if (job.error) {
+    const { code, message, details } = job.error;
+    const lines = details.length > 1 ? details.map((detail) => detail.message) : [message];
+    rows.push(['error', `${code}: ${lines[0]}`], ...lines.slice(1).map((line): [string, string] => ['', line]));
+  }
   const shown = rows.filter(([, value]) => value !== null);
   return [`${job.id}  ${job.status}`, ...shown.map(([label, value]) => `  ${label.padEnd(LABEL_WIDTH)} ${value}`)];
 }

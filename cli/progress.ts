@@ -62,7 +62,9 @@ export function createProgress(output: ProgressOutput, now = () => performance.n
     update(done, total, unit) {
       const secondsPerUnit = (now() - startedAt) / done;
       const left = seconds(secondsPerUnit * (total - done));
-      show(done / total, `${done}/${total}  ${seconds(secondsPerUnit)} a ${unit}  ETA ${left}`);
+      // After the last one there is more to do: no time is left for these, and how much for the rest is not known.
+      const eta = done === total ? '' : `  ETA ${left}`;
+      show(done / total, `${done}/${total}  ${seconds(secondsPerUnit)} a ${unit}${eta}`);
     },
     updateBytes(done, total, atBegin = 0) {
       const bytesPerSecond = (done - atBegin) / Math.max(now() - startedAt, 1e-3);

@@ -39,6 +39,7 @@ const LABELS = {
 /** Shows what watchJob sees: one line a state, and the steps as they are done. */
 export function jobProgress(progress: Progress): (record: JobRecord | null) => void {
   let shown: string | undefined;
+  let done = 0;
   return (record) => {
     const job = record?.job;
     if (job && isTerminal(job.status)) {
@@ -55,10 +56,12 @@ export function jobProgress(progress: Progress): (record: JobRecord | null) => v
     if (shown !== `${label}${attempt}`) {
       shown = `${label}${attempt}`;
       progress.begin(shown);
+      done = 0;
     }
-    if (job?.status === 'processing' && job.progress.step > 0) {
-      progress.update(job.progress.step, job.progress.total_steps, 'step');
-    }
+    // A look that finds nothing new says nothing about the rate.
+    if (job?.status !== 'processing' || job.progress.step === done) return;
+    done = job.progress.step;
+    if (done > 0) progress.update(done, job.progress.total_steps, 'step');
   };
 }
 

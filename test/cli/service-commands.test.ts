@@ -224,7 +224,7 @@ describe.each(['desk', 'cloud'])('profile %s', (profile) => {
     const ended = await command('cancel', second);
     expect(ended).toMatchObject({
       exitCode: 64,
-      stderr: `mv2id: ${second} must be a job that has not ended, got succeeded.\n`,
+      stderr: `mv2id: job must be one that has not ended, got ${second} (succeeded).\n`,
     });
   });
 

@@ -16,6 +16,8 @@ test('models that the bucket lacks are copied whole, others are left alone', asy
   writeModel(path.join(source, 'tiny'), 'new');
   writeModel(path.join(source, 'mine'), 'new');
   writeFileSync(path.join(source, 'README.md'), 'no model');
+  mkdirSync(path.join(source, 'faces'));
+  writeFileSync(path.join(source, 'faces/blazeface.onnx'), 'no model directory');
   writeModel(path.join(bucket, 'mine'), 'my own');
   // What a copy that was killed left.
   writeModel(path.join(bucket, '.mv2id-partial/model-tiny'), 'half');
