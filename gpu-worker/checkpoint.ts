@@ -27,7 +27,7 @@ export interface Checkpoint {
 }
 
 /** Grows when the format does, or when the same steps no longer give the same bytes. */
-const VERSION = '1';
+const VERSION = '2';
 const LENGTH_BYTES = 8;
 const FLOAT_BYTES = 4;
 
