@@ -1,6 +1,7 @@
 /** A process of its own for bad-input.test.ts: reads the photo on its standard input, and says how much memory that took at most. */
 import { readImage } from '../../../faces/check/read-image';
 import { FaceReader } from '../../../faces/face-reader';
+import { peakMemoryBytes } from '../../../gpu-worker/peak-memory';
 
 async function main(): Promise<void> {
   const chunks: Buffer[] = [];
@@ -11,8 +12,7 @@ async function main(): Promise<void> {
     await FaceReader.open(),
   );
   const faceWidth = Math.round((read.face?.box.width ?? 0) * read.scale);
-  // maxRSS is in kilobytes.
-  console.log(JSON.stringify({ faceWidth, peakMb: Math.round(process.resourceUsage().maxRSS / 1024) }));
+  console.log(JSON.stringify({ faceWidth, peakMb: Math.round(peakMemoryBytes() / 2 ** 20) }));
 }
 
 void main();
