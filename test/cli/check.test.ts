@@ -80,6 +80,24 @@ test('without a job.json all images are looked at, in the order of their names; 
   );
 });
 
+test('images that no job.json could name, and more than it takes, are not usable', async () => {
+  const loose = (name: string, files: readonly string[]) => {
+    const set = path.join(folder, name);
+    mkdirSync(set);
+    for (const file of files) copyFileSync(path.join(ADA, 'yaw+000.png'), path.join(set, file));
+    return run('check', set);
+  };
+  const named = await loose('odd names', ['view #1.png']);
+  expect(named.exitCode).toBe(64);
+  expect(named.stderr).toContain('reference_set.images[0].file must be a plain file name');
+  const many = await loose(
+    'nine',
+    [...'abcdefghi'].map((letter) => `${letter}.png`),
+  );
+  expect(many.exitCode).toBe(64);
+  expect(many.stderr).toContain('reference_set.images must be a list of 1 to 8 images, got a list of 9.');
+});
+
 test('an image that the service would not take is told in its words', async () => {
   const set = path.join(folder, 'damaged');
   cpSync(ADA, set, { recursive: true });
