@@ -4,10 +4,13 @@
  */
 import { type DetectedFace, distinctFaces, type FaceDetector, type Landmark, type Landmarks } from './detector';
 import { faceModelFile } from './face-models';
+import { type InputSettings, networkInput } from './network-input';
 import { type OnnxModel, openOnnxModel } from './onnx-model';
 import { type Letterboxed, letterboxSquare, type Pixels } from './pixels';
 
 const SIDE = 256;
+/** -1..1 */
+const INPUT: InputSettings = { layout: 'nchw', order: 'rgb', mean: 127.5, std: 127.5 };
 /** Anchors lie in the middles of a grid's cells: cell in pixels, anchors a cell. */
 const GRIDS = [
   { cell: 16, perCell: 2 },
@@ -40,7 +43,7 @@ export class Blazeface implements FaceDetector {
 
   async detect(picture: Pixels): Promise<DetectedFace[]> {
     const square = await letterboxSquare(picture, SIDE);
-    const outputs = await this.model.run({ image: { dims: [1, 3, SIDE, SIDE], data: toPlanes(square.pixels) } });
+    const outputs = await this.model.run({ image: networkInput(square.pixels, INPUT) });
     const candidates = GRIDS.flatMap(({ cell, perCell }) => {
       const scores = outputs[`scores_${cell}`]!.data;
       const regressors = outputs[`regressors_${cell}`]!.data;
@@ -78,14 +81,4 @@ function faceAt(
   const [width, height] = [numbers[2]! / square.scale, numbers[3]! / square.scale];
   const landmarks: Landmarks = Object.fromEntries(LANDMARK_ORDER.map((name, i) => [name, toPicture(4 + 2 * i)]));
   return { box: { x: centre.x - width / 2, y: centre.y - height / 2, width, height }, score, landmarks };
-}
-
-/** Interleaved bytes -> planes of -1..1. */
-function toPlanes({ data, width, height }: Pixels): Float32Array {
-  const area = width * height;
-  const planes = new Float32Array(3 * area);
-  for (let at = 0; at < area; at++) {
-    for (let channel = 0; channel < 3; channel++) planes[channel * area + at] = data[3 * at + channel]! / 127.5 - 1;
-  }
-  return planes;
 }

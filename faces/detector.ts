@@ -10,17 +10,15 @@ export interface Box {
 }
 
 /** Right and left are the subject's own. Which of them there are depends on the detector. */
-export const LANDMARKS = [
-  'right_eye',
-  'left_eye',
-  'nose',
-  'mouth',
-  'right_mouth',
-  'left_mouth',
-  'right_ear',
-  'left_ear',
-] as const;
-export type Landmark = (typeof LANDMARKS)[number];
+export type Landmark =
+  | 'right_eye'
+  | 'left_eye'
+  | 'nose'
+  | 'mouth'
+  | 'right_mouth'
+  | 'left_mouth'
+  | 'right_ear'
+  | 'left_ear';
 export type Landmarks = Readonly<Partial<Record<Landmark, Point>>>;
 
 export interface DetectedFace {

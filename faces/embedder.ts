@@ -5,28 +5,18 @@
 import { z } from 'zod';
 import { type Alignment, alignFace, alignment } from './align';
 import type { Landmarks } from './detector';
+import { INPUT_SETTINGS, networkInput, Sha256Schema } from './network-input';
 import { FaceModelError, type OnnxModel, openOnnxModel } from './onnx-model';
 import type { Pixels } from './pixels';
-
-const perChannel = (number: z.ZodNumber, rule: string) =>
-  z.union([number, z.tuple([number, number, number])]).meta({ rule: `${rule}, or a list of three` });
 
 export const EmbedderSettingsSchema = z.strictObject({
   /** Name that stands beside every figure. */
   id: z.string().min(1).max(100),
   path: z.string().min(1),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional()
-    .meta({ rule: '64 lower-case hexadecimal digits' }),
+  sha256: Sha256Schema.optional(),
   /** Pixels of its square input. */
   size: z.int().min(32).max(1024),
-  layout: z.enum(['nchw', 'nhwc']),
-  order: z.enum(['rgb', 'bgr']),
-  /** (value - mean) / std, of values 0..255 in that order of channels. */
-  mean: perChannel(z.number(), 'a number'),
-  std: perChannel(z.number().positive(), 'a number above 0'),
+  ...INPUT_SETTINGS,
   template: z.literal('arcface5'),
   zoom: z.number().min(0.5).max(2).default(1),
   dy: z.number().min(-56).max(56).default(0),
@@ -95,23 +85,10 @@ export class FaceEmbedder {
     return this.model.release();
   }
 
-  private async infer({ data }: Pixels, mirrored: boolean): Promise<Float32Array> {
-    const { size, layout, order, mean, std } = this.settings;
-    const area = size * size;
-    const input = new Float32Array(3 * area);
-    for (let channel = 0; channel < 3; channel++) {
-      const source = order === 'rgb' ? channel : 2 - channel;
-      const [m, s] = [channelValue(mean, channel), channelValue(std, channel)];
-      for (let row = 0; row < size; row++) {
-        for (let column = 0; column < size; column++) {
-          const at = row * size + column;
-          const from = mirrored ? row * size + size - 1 - column : at;
-          input[layout === 'nchw' ? channel * area + at : 3 * at + channel] = (data[3 * from + source]! - m) / s;
-        }
-      }
-    }
-    const dims = layout === 'nchw' ? [1, 3, size, size] : [1, size, size, 3];
-    const outputs = await this.model.run({ [this.model.inputNames[0]!]: { dims, data: input } });
+  private async infer(face: Pixels, mirrored: boolean): Promise<Float32Array> {
+    const outputs = await this.model.run({
+      [this.model.inputNames[0]!]: networkInput(face, this.settings, mirrored),
+    });
     return outputs[this.model.outputNames[0]!]!.data;
   }
 }
@@ -121,18 +98,7 @@ export function similarity(a: Embedding, b: Embedding): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }
 
-/** The middle of several directions. */
-export function meanEmbedding(embeddings: readonly Embedding[]): Embedding {
-  const sum = new Float32Array(embeddings[0]!.length);
-  for (const embedding of embeddings) for (const [i, value] of embedding.entries()) sum[i]! += value;
-  return normalized(sum);
-}
-
 function normalized(values: Float32Array): Embedding {
   const length = Math.hypot(...values) || 1;
   return values.map((value) => value / length);
-}
-
-function channelValue(setting: number | readonly [number, number, number], channel: number): number {
-  return typeof setting === 'number' ? setting : setting[channel]!;
 }

@@ -1,6 +1,6 @@
 /** What the detectors of a user's own have in common: faces with five landmarks, found in a letterboxed square. */
 import type { Box, DetectedFace, Landmark, Landmarks } from './detector';
-import type { Letterboxed, Pixels, Point } from './pixels';
+import type { Letterboxed, Point } from './pixels';
 
 /** The order in which YuNet and SCRFD give them. Seen in the picture, a subject's right eye is the left one. */
 export const FIVE_POINTS: readonly Landmark[] = ['right_eye', 'left_eye', 'nose', 'right_mouth', 'left_mouth'];
@@ -17,20 +17,4 @@ export function faceInPicture(box: Box, points: readonly Point[], score: number,
   const landmarks: Landmarks = Object.fromEntries(FIVE_POINTS.map((name, i) => [name, toPicture(points[i]!)]));
   const size = { width: box.width / square.scale, height: box.height / square.scale };
   return { box: { ...toPicture(box), ...size }, score, landmarks };
-}
-
-/** Interleaved RGB bytes -> planes [3, height, width] of (value - mean) / std, in `order`. */
-export function toPlanes(
-  { data, width, height }: Pixels,
-  order: 'rgb' | 'bgr',
-  mean: number,
-  std: number,
-): Float32Array {
-  const area = width * height;
-  const planes = new Float32Array(3 * area);
-  for (let channel = 0; channel < 3; channel++) {
-    const source = order === 'rgb' ? channel : 2 - channel;
-    for (let at = 0; at < area; at++) planes[channel * area + at] = (data[3 * at + source]! - mean) / std;
-  }
-  return planes;
 }

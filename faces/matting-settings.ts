@@ -2,28 +2,19 @@
 import { z } from 'zod';
 import { fieldErrors } from '../contract/field-error';
 import { faceModelFile } from './face-models';
+import { INPUT_SETTINGS, Sha256Schema } from './network-input';
 import { FaceModelError } from './onnx-model';
 
-const perChannel = (number: z.ZodNumber, rule: string) =>
-  z.union([number, z.tuple([number, number, number])]).meta({ rule: `${rule}, or a list of three` });
 const Side = z.int().min(32).max(2048);
 
 export const MattingSettingsSchema = z.strictObject({
   path: z.string().min(1),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional()
-    .meta({ rule: '64 lower-case hexadecimal digits' }),
+  sha256: Sha256Schema.optional(),
   /** Pixels [width, height] that every picture is squeezed into; or the shorter side, the longer one in proportion, as multiples. */
   size: z
     .union([z.tuple([Side, Side]), z.strictObject({ side: Side, multiple_of: z.int().min(1).max(256) })])
     .meta({ rule: '[width, height] or { side, multiple_of }, sides from 32 to 2048' }),
-  layout: z.enum(['nchw', 'nhwc']),
-  order: z.enum(['rgb', 'bgr']),
-  /** (value - mean) / std, of values 0..255 in that order of channels. */
-  mean: perChannel(z.number(), 'a number'),
-  std: perChannel(z.number().positive(), 'a number above 0'),
+  ...INPUT_SETTINGS,
   /** Name of the output that has one number a pixel, 0 to 1; the first output unless given. */
   output: z.string().min(1).optional(),
   /** A segmentation says where a person is likely; a matting says how much of a pixel is the person, and is believed. */

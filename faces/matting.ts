@@ -7,6 +7,7 @@
 import { headWindow, seamWeight, type Window } from './closer-look';
 import { boxMean, type Coefficients, guidedCoefficients, type Plane } from './guided-filter';
 import { builtInMatting, type MattingModel, type MattingSettings, parseMattingModel } from './matting-settings';
+import { networkInput } from './network-input';
 import { FaceModelError, type OnnxModel, openOnnxModel } from './onnx-model';
 import { personMask, stretched } from './person-mask';
 import { type Pixels, toSharp } from './pixels';
@@ -112,20 +113,9 @@ export class Matting {
   }
 
   private async run(bytes: Uint8Array, width: number, height: number, mirrored: boolean): Promise<Plane> {
-    const { layout, order, mean, std, path } = this.settings;
-    const area = width * height;
-    const input = new Float32Array(3 * area);
-    for (let channel = 0; channel < 3; channel++) {
-      const source = order === 'rgb' ? channel : 2 - channel;
-      const [m, s] = [channelValue(mean, channel), channelValue(std, channel)];
-      for (let i = 0; i < area; i++) {
-        const column = i % width;
-        const from = mirrored ? i - column + (width - 1 - column) : i;
-        input[layout === 'nchw' ? channel * area + i : 3 * i + channel] = (bytes[3 * from + source]! - m) / s;
-      }
-    }
-    const dims = layout === 'nchw' ? [1, 3, height, width] : [1, height, width, 3];
-    const outputs = await this.network.run({ [this.network.inputNames[0]!]: { dims, data: input } });
+    const { path } = this.settings;
+    const input = networkInput({ data: bytes, width, height }, this.settings, mirrored);
+    const outputs = await this.network.run({ [this.network.inputNames[0]!]: input });
     const name = this.settings.output ?? this.network.outputNames[0]!;
     const output = outputs[name];
     if (output === undefined) {
@@ -261,8 +251,4 @@ function between(from: number, to: number): { low: Int32Array; high: Int32Array;
     part[i] = at - low[i]!;
   }
   return { low, high, part };
-}
-
-function channelValue(setting: number | readonly [number, number, number], channel: number): number {
-  return typeof setting === 'number' ? setting : setting[channel]!;
 }

@@ -2,9 +2,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { DECODING } from './reference-image';
 
-// No picture comes twice: what the library keeps of the last hundred is memory for nothing, and grows with a video's frames.
-sharp.cache(false);
-
 /** sRGB, interleaved bytes [height, width, 3], upright. */
 export interface Pixels {
   readonly data: Uint8Array;

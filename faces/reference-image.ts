@@ -16,7 +16,7 @@ import type { ReferenceImage } from '../contract/manifest';
 import { JobRejected } from '../contract/rejection';
 
 // The decoder's library would keep its last images open, in case that they are asked for again, and with a progressive JPEG all that it
-// has decoded of it: eight large ones are gigabytes. Nothing here reads the same image twice in the same way.
+// has decoded of it: eight large ones are gigabytes; and a video's frames add up. Nothing here reads the same picture twice in the same way.
 sharp.cache(false);
 
 /** The upright image, in pixels. */

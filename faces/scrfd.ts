@@ -4,7 +4,8 @@
  * to the four sides, then five landmarks as offsets, all in cells from the cell's corner, twice for every cell.
  */
 import { type DetectedFace, distinctFaces, type FaceDetector } from './detector';
-import { FIVE_POINTS, faceInPicture, STRIDES, toPlanes } from './five-points';
+import { FIVE_POINTS, faceInPicture, STRIDES } from './five-points';
+import { type InputSettings, networkInput } from './network-input';
 import { FaceModelError, type OnnxModel, type OnnxTensor, openOnnxModel } from './onnx-model';
 import type { PluginOptions } from './open-detector';
 import { type Letterboxed, letterboxSquare, type Pixels } from './pixels';
@@ -12,6 +13,7 @@ import { type Letterboxed, letterboxSquare, type Pixels } from './pixels';
 const ANCHORS_A_CELL = 2;
 /** Numbers an anchor of each kind of output, in their order. */
 const KINDS = [1, 4, 2 * FIVE_POINTS.length] as const;
+const INPUT: InputSettings = { layout: 'nchw', order: 'rgb', mean: 127.5, std: 128 };
 
 export class Scrfd implements FaceDetector {
   private constructor(
@@ -37,7 +39,7 @@ export class Scrfd implements FaceDetector {
   async detect(picture: Pixels): Promise<DetectedFace[]> {
     const { size } = this.options;
     const square = await letterboxSquare(picture, size);
-    const image = { dims: [1, 3, size, size], data: toPlanes(square.pixels, 'rgb', 127.5, 128) };
+    const image = networkInput(square.pixels, INPUT);
     const outputs = await this.model.run({ [this.model.inputNames[0]!]: image });
     return distinctFaces(STRIDES.flatMap((_, grid) => this.facesOfGrid(grid, outputs, square)));
   }

@@ -4,7 +4,8 @@
  * logarithms of its sides in cells) and five landmarks (offsets in cells), as cv::FaceDetectorYN reads them.
  */
 import { type DetectedFace, distinctFaces, type FaceDetector } from './detector';
-import { FIVE_POINTS, faceInPicture, STRIDES, toPlanes } from './five-points';
+import { FIVE_POINTS, faceInPicture, STRIDES } from './five-points';
+import { type InputSettings, networkInput } from './network-input';
 import { FaceModelError, type OnnxModel, type OnnxTensor, openOnnxModel } from './onnx-model';
 import type { PluginOptions } from './open-detector';
 import { type Letterboxed, letterboxSquare, type Pixels } from './pixels';
@@ -13,6 +14,7 @@ import { type Letterboxed, letterboxSquare, type Pixels } from './pixels';
 const OUTPUTS = { cls: 1, obj: 1, bbox: 4, kps: 2 * FIVE_POINTS.length } as const;
 type Output = keyof typeof OUTPUTS;
 const NAMES = STRIDES.flatMap((stride) => (Object.keys(OUTPUTS) as Output[]).map((output) => `${output}_${stride}`));
+const INPUT: InputSettings = { layout: 'nchw', order: 'bgr', mean: 0, std: 1 };
 
 export class YuNet implements FaceDetector {
   private constructor(
@@ -38,7 +40,7 @@ export class YuNet implements FaceDetector {
   async detect(picture: Pixels): Promise<DetectedFace[]> {
     const { size } = this.options;
     const square = await letterboxSquare(picture, size);
-    const image = { dims: [1, 3, size, size], data: toPlanes(square.pixels, 'bgr', 0, 1) };
+    const image = networkInput(square.pixels, INPUT);
     const outputs = await this.model.run({ [this.model.inputNames[0]!]: image });
     return distinctFaces(STRIDES.flatMap((stride) => this.facesOfGrid(stride, outputs, square)));
   }

@@ -1,5 +1,5 @@
 import { Blazeface } from '../../faces/blazeface';
-import { type Embedding, FaceEmbedder, meanEmbedding, similarity } from '../../faces/embedder';
+import { type Embedding, FaceEmbedder, similarity } from '../../faces/embedder';
 import { builtInEmbedder } from '../../faces/embedder-presets';
 import { readPixels, toSharp } from '../../faces/pixels';
 import { ada, photo } from './photos';
@@ -37,13 +37,8 @@ test('one person resembles itself more than others, turned or changed', async ()
   expect(similarity(await embed(ada(0)), await embed(ada(60)))).toBeGreaterThan(same);
 });
 
-test('a direction has length one, and the mean of two lies between them', async () => {
-  const [a, b] = [await embed(ada(-60)), await embed(ada(0))];
-  expect(Math.hypot(...a)).toBeCloseTo(1, 5);
-  const middle = meanEmbedding([a, b]);
-  expect(Math.hypot(...middle)).toBeCloseTo(1, 5);
-  expect(similarity(middle, a)).toBeCloseTo(similarity(middle, b), 5);
-  expect(similarity(middle, a)).toBeGreaterThan(similarity(a, b));
+test('a direction has length one', async () => {
+  expect(Math.hypot(...(await embed(ada(-60))))).toBeCloseTo(1, 5);
 });
 
 test('a mirrored face is the same face', async () => {
