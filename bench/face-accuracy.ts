@@ -1,8 +1,8 @@
 /**
  * How well faces are found, turned and told apart, against heads whose pose and identity are known because they were rendered:
  *
- *   OMP_NUM_THREADS=1 python -m training.face_check_set /tmp/mv2id-heads
- *   npm run bench:face-accuracy -- /tmp/mv2id-heads
+ *   OMP_NUM_THREADS=1 python -m training.face_check_set out/heads
+ *   npm run bench:face-accuracy -- out/heads
  *
  * Writes training/results/face-checks.json. The networks never saw a rendered head, and no threshold is fitted to these: they tell how
  * the figures change with the angle, not how good they are on photos.

@@ -1,6 +1,6 @@
 """Render held-out heads whose identity and pose are known, to measure the face checks with: PNGs and a list of them.
 
-    python -m training.face_check_set /tmp/mv2id-heads
+    python -m training.face_check_set out/heads
 
 FOLDER/heads.json is a list of {file, identity, yaw, pitch, roll, background, glasses, beard}, in degrees as training/heads has them:
 yaw > 0 turns to the person's left, pitch > 0 looks up, roll > 0 leans to the picture's right. What lies there already is not
